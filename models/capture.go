@@ -1,0 +1,30 @@
+package models
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CaptureStatus is where a capture stands.
+type CaptureStatus string
+
+// The states of a capture.
+const (
+	CapturePending   CaptureStatus = "pending"
+	CaptureSucceeded CaptureStatus = "succeeded"
+	CaptureFailed    CaptureStatus = "failed"
+)
+
+// Capture takes (a part of) an authorized amount. An automatic payment has exactly one.
+type Capture struct {
+	MerchantID uuid.UUID `gorm:"primaryKey;type:uuid"`
+	ID         uuid.UUID `gorm:"primaryKey;type:uuid"`
+	PaymentID  uuid.UUID `gorm:"type:uuid"`
+	Currency   string
+	KeyHash    []byte // nil: automatic, there was no request of its own
+	Amount     int64
+	IsFinal    bool // what is left of the authorization is released
+	Status     CaptureStatus
+	CreatedAt  time.Time
+}
