@@ -31,8 +31,8 @@ type APIKey struct {
 	ID         string    `gorm:"primaryKey"` // the public part
 	MerchantID uuid.UUID `gorm:"type:uuid"`
 	SecretHash []byte    `gorm:"not null"` // SHA-256 of the secret part
-	Scopes     Scopes    `gorm:"not null"`
-	CreatedAt  time.Time
+	Scopes     Scopes    `gorm:"not null;default:'{*}'"`
+	CreatedAt  time.Time `gorm:"default:now();autoCreateTime:false"`
 	LastUsedAt *time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time

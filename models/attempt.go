@@ -46,10 +46,10 @@ type ProviderAttempt struct {
 	ProviderCode      *string
 	HTTPStatus        *int
 	ClaimID           uuid.UUID `gorm:"type:uuid"`
-	Fence             int64
+	Fence             int64     `gorm:"default:1"`
 	LeaseUntil        *time.Time
-	Sends             int // how often the request may have reached the provider, all under one key
-	SentAt            time.Time
+	Sends             int       `gorm:"default:1"` // how often the request may have reached the provider, all under one key
+	SentAt            time.Time `gorm:"default:now()"`
 	ResolvedAt        *time.Time
 	NextCheckAt       *time.Time // nil while the idempotency record is in progress: then the record is what is claimed
 	Checks            int

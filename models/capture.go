@@ -26,5 +26,5 @@ type Capture struct {
 	Amount     int64
 	IsFinal    bool // what is left of the authorization is released
 	Status     CaptureStatus
-	CreatedAt  time.Time
+	CreatedAt  time.Time `gorm:"default:now();autoCreateTime:false"`
 }

@@ -5,5 +5,6 @@
 // exists to answer before a transaction is wasted, the constraint exists because code can be wrong.
 //
 // Field names are the CamelCase of the columns. A column that may be NULL is a pointer, or a slice without the tag
-// "not null"; a test compares all of it with a migrated database, in both directions.
+// "not null"; a test compares all of it with a migrated database, in both directions. Times that a field leaves zero are
+// stamped by Postgres, whose clock is the only one that all replicas share.
 package models

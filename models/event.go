@@ -17,7 +17,7 @@ type Event struct {
 	ResourceVersion int
 	Data            JSON `gorm:"not null"`
 	RequestID       *string
-	CreatedAt       time.Time
+	CreatedAt       time.Time `gorm:"default:now();autoCreateTime:false"`
 }
 
 // Discrepancy is something that the provider's book and ours disagree on. A person resolves it; no code guesses.
@@ -27,7 +27,7 @@ type Discrepancy struct {
 	Kind       string
 	PaymentID  *uuid.UUID `gorm:"type:uuid"`
 	Details    JSON       `gorm:"not null"`
-	FoundAt    time.Time
+	FoundAt    time.Time  `gorm:"default:now()"`
 	ResolvedAt *time.Time
 	Resolution *string
 }

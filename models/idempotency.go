@@ -26,14 +26,14 @@ type IdempotencyKey struct {
 	State        IdempotencyState
 	Operation    *Operation // what to resume after a crash; nil for requests with local effects only
 	ClaimID      uuid.UUID  `gorm:"type:uuid"`
-	Fence        int64
+	Fence        int64      `gorm:"default:1"`
 	LeaseUntil   *time.Time
 	ResourceType *string
 	ResourceID   *uuid.UUID `gorm:"type:uuid"`
 	Status       *int       // of the stored response: 2xx or 402
 	Headers      JSON
 	Body         []byte
-	CreatedAt    time.Time
+	CreatedAt    time.Time `gorm:"default:clock_timestamp();autoCreateTime:false"`
 	CompletedAt  *time.Time
 	ExpiresAt    *time.Time
 }

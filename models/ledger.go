@@ -31,7 +31,7 @@ type LedgerEntry struct {
 	ID         uuid.UUID `gorm:"primaryKey;type:uuid"`
 	Kind       LedgerKind
 	SourceID   uuid.UUID `gorm:"type:uuid"` // the capture or refund
-	CreatedAt  time.Time
+	CreatedAt  time.Time `gorm:"default:now();autoCreateTime:false"`
 }
 
 // LedgerPosting moves an amount from one account to another. It names both sides, so an entry balances by

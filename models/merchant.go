@@ -21,7 +21,7 @@ var ErrMerchantName = errors.New("merchant name not allowed")
 type Merchant struct {
 	ID        uuid.UUID `gorm:"primaryKey;type:uuid"`
 	Name      string
-	CreatedAt time.Time
+	CreatedAt time.Time `gorm:"default:now();autoCreateTime:false"`
 }
 
 // CheckMerchantName returns [ErrMerchantName] unless the name has 1 to [MaxMerchantName] printable characters, not all

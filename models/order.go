@@ -41,10 +41,10 @@ type Order struct {
 	AmountRefunded int64
 	CanceledAt     *time.Time
 	Status         OrderStatus `gorm:"->"` // generated column: a write would be refused
-	Metadata       JSON        `gorm:"not null"`
-	Version        int
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	Metadata       JSON        `gorm:"not null;default:'{}'"`
+	Version        int         `gorm:"default:1"`
+	CreatedAt      time.Time   `gorm:"default:now();autoCreateTime:false"`
+	UpdatedAt      time.Time   `gorm:"default:now();autoUpdateTime:false"`
 }
 
 // Payable returns nil when a new payment may begin, else [ErrOrderNotPayable] with the reason. The unique index

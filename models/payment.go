@@ -60,10 +60,10 @@ type Payment struct {
 	AmountRefunded         int64
 	AuthorizationExpiresAt *time.Time
 	Description            *string
-	Metadata               JSON `gorm:"not null"`
-	Version                int
-	CreatedAt              time.Time
-	UpdatedAt              time.Time
+	Metadata               JSON      `gorm:"not null;default:'{}'"`
+	Version                int       `gorm:"default:1"`
+	CreatedAt              time.Time `gorm:"default:now();autoCreateTime:false"`
+	UpdatedAt              time.Time `gorm:"default:now();autoUpdateTime:false"`
 }
 
 // PaymentTransition is a row of payment_transitions, the table that the trigger payments_guard reads. A test compares
