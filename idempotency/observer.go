@@ -1,0 +1,46 @@
+package idempotency
+
+import "context"
+
+// Step is a point of the protocol. Tracing, the demo and failpoints listen to the same announcements.
+type Step string
+
+// The steps of a request with an external effect; a local effect passes Entered, Begun, Committed, Published.
+const (
+	StepEntered   Step = "entered"   // the fast path was asked
+	StepBegun     Step = "begun"     // the first transaction has the key
+	StepClaimed   Step = "claimed"   // T1 is known to be committed
+	StepCalling   Step = "calling"   // the provider is about to be asked
+	StepAnswered  Step = "answered"  // the provider answered or did not; nothing of it is stored
+	StepSettling  Step = "settling"  // T2 is about to be sent
+	StepCommitted Step = "committed" // the outcome is known to be committed
+	StepPublished Step = "published" // the fast path has been told; the response leaves next
+	StepTakenBack Step = "taken_back"
+	StepTakenOver Step = "taken_over"
+	StepResolved  Step = "resolved" // an unknown COMMIT was resolved
+)
+
+// Observer hears what the engine does. It must return quickly and must not change anything.
+type Observer interface {
+	Step(ctx context.Context, step Step)
+	// Finished is called once for each request with the label of its end: a Level, or one of the Refusal constants.
+	Finished(ctx context.Context, label string)
+}
+
+// Labels of requests that ended without an outcome.
+const (
+	RefusalConflict    = "conflict"
+	RefusalReused      = "reused"
+	RefusalExpired     = "expired"
+	RefusalLimited     = "limited"
+	RefusalUnavailable = "unavailable"
+	RefusalNone        = "no_outcome" // the handler refused or failed; nothing is stored
+
+	// LabelRecovered ends a record that recovery completed without a client.
+	LabelRecovered = "recovered"
+)
+
+type silent struct{}
+
+func (silent) Step(context.Context, Step)       {}
+func (silent) Finished(context.Context, string) {}

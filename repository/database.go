@@ -1,0 +1,135 @@
+package repository
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+const (
+	// freshWait bounds how long new work waits for a connection: beyond it, saying 503 is kinder than queueing.
+	freshWait = time.Second
+	// releaseBudget bounds the rollback and the return of a connection, which go on when the request has ended.
+	releaseBudget = 5 * time.Second
+)
+
+// Options are a database's limits; a zero field takes its default.
+type Options struct {
+	MaxConns int    // for new work, default 20; a quarter as many, at least 4, are reserved for ending what has begun
+	ExecMode string // "cache_statement" (default), or "exec" behind a PgBouncer older than 1.21 in transaction mode
+	Log      *slog.Logger
+}
+
+// Database is PostgreSQL: one pool for new work and a reserved one for bringing begun work to its end, so that a
+// crowd of new requests never keeps a charged payment from being recorded.
+type Database struct {
+	gorm     *gorm.DB
+	fresh    *sql.DB
+	reserved *sql.DB
+	releases sync.WaitGroup
+}
+
+// Open connects lazily: it fails on a malformed URL, not on a server that is away.
+func Open(url string, opt Options) (*Database, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err) // pgx redacts the password
+	}
+	config.ConnectTimeout = 3 * time.Second
+	config.RuntimeParams["application_name"] = "payonce"
+	if opt.ExecMode == "exec" {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	if opt.MaxConns <= 0 {
+		opt.MaxConns = 20
+	}
+	fresh := openPool(config, opt.MaxConns)
+	orm, err := openGORM(fresh)
+	if err != nil {
+		return nil, err
+	}
+	return &Database{gorm: orm, fresh: fresh, reserved: openPool(config, max(4, opt.MaxConns/4))}, nil
+}
+
+func openPool(config *pgx.ConnConfig, size int) *sql.DB {
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return pool
+}
+
+// openGORM lets GORM share the pool. PrepareStmt stays off: pgx caches statements already, and GORM's own cache
+// deadlocks on a small pool.
+func openGORM(pool *sql.DB) (*gorm.DB, error) {
+	orm, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{
+		SkipDefaultTransaction: true, DisableNestedTransaction: true, QueryFields: true, DisableAutomaticPing: true,
+		Logger: logger.Discard, TranslateError: false,
+		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open gorm: %w", err)
+	}
+	return orm, nil
+}
+
+// GORM is the handle for reads outside a unit.
+func (d *Database) GORM() *gorm.DB { return d.gorm }
+
+// SQL is the pool for new work, for the few reads that are plain SQL.
+func (d *Database) SQL() *sql.DB { return d.fresh }
+
+// Stats are the figures of the pool for new work and of the reserved one.
+func (d *Database) Stats() (fresh, reserved sql.DBStats) { return d.fresh.Stats(), d.reserved.Stats() }
+
+// Ready tells whether Postgres answers, read-only or not.
+func (d *Database) Ready(ctx context.Context) error {
+	if err := d.fresh.PingContext(ctx); err != nil {
+		return fmt.Errorf("%w: %w", idempotency.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// Close waits for transactions that are still being rolled back, and closes the pools.
+func (d *Database) Close() error {
+	d.releases.Wait()
+	err := d.fresh.Close()
+	if other := d.reserved.Close(); err == nil {
+		err = other
+	}
+	if err != nil {
+		return fmt.Errorf("close the pools: %w", err)
+	}
+	return nil
+}
+
+// freshConn takes a connection for new work, waiting a second at most.
+func (d *Database) freshConn(ctx context.Context) (*sql.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	defer cancel()
+	return connect(ctx, d.fresh)
+}
+
+// reservedConn takes a connection for ending begun work, waiting as long as the context allows.
+func (d *Database) reservedConn(ctx context.Context) (*sql.Conn, error) {
+	return connect(ctx, d.reserved)
+}
+
+func connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: no connection: %w", idempotency.ErrUnavailable, err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,64 @@
+package repository
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+// ErrNotFound: no such row, or another merchant's.
+var ErrNotFound = errors.New("not found")
+
+// ConstraintError says which invariant refused a write; the transaction was rolled back.
+type ConstraintError struct{ Name string }
+
+func (e *ConstraintError) Error() string { return "refused by " + e.Name }
+
+// GuardError says which guarded write touched no row; the transaction was rolled back.
+type GuardError struct{ Label string }
+
+func (e *GuardError) Error() string { return e.Label + " touched no row" }
+
+// recordKey is the primary key of the records: losing a race for it means that another transaction has the key.
+const recordKey = "idempotency_keys_pkey"
+
+// classify is the one place that knows the driver's codes (PostgreSQL manual, appendix A). What the server refused with
+// ERROR is definite: the transaction can't have committed. Everything else, FATAL included, tells nothing about a
+// COMMIT that was on its way.
+func classify(label string, err error, commits bool) error {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && (server.Severity == "ERROR" || server.SeverityUnlocalized == "ERROR") {
+		return refused(label, server)
+	}
+	if errors.Is(err, idempotency.ErrSerialization) {
+		return err
+	}
+	if commits && !pgconn.SafeToRetry(err) {
+		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrCommitUnknown, err)
+	}
+	return fmt.Errorf("%s: %w: %w", label, idempotency.ErrUnavailable, err)
+}
+
+func refused(label string, err *pgconn.PgError) error {
+	switch err.Code {
+	case "40001", "40P01": // serialization_failure, deadlock_detected
+		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrSerialization, err)
+	case "22012": // division_by_zero: only guards divide
+		return &GuardError{label}
+	case "55P03", "57014", "25006", "25P02": // lock_not_available, query_canceled, read_only_sql_transaction, in_failed_sql_transaction
+		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrUnavailable, err)
+	}
+	switch err.Code[:2] {
+	case "23": // integrity constraint violation, the triggers' check_violation included
+		if err.ConstraintName == recordKey {
+			return fmt.Errorf("%s: %w: the key's record exists", label, idempotency.ErrSerialization)
+		}
+		return fmt.Errorf("%s: %w", label, &ConstraintError{err.ConstraintName})
+	case "08", "53", "57", "58": // connection, resources, operator intervention, system
+		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", label, err)
+}

@@ -1,0 +1,192 @@
+package repository
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+// Retention says how long records live; a zero field takes its default.
+type Retention struct {
+	Lease      time.Duration // of a claim, default 30 s
+	Replay     time.Duration // of a response, default 24 h
+	Tombstones time.Duration // of a used key without its response, default one year
+}
+
+// Idempotency is the authority of the engine: records in PostgreSQL, written in the transaction of their effect.
+type Idempotency struct {
+	db        *Database
+	authority idempotency.Authority
+	retention Retention
+}
+
+var (
+	_ idempotency.Store[*Unit] = (*Idempotency)(nil)
+	_ idempotency.Sweeper      = (*Idempotency)(nil)
+)
+
+// NewIdempotency returns the store. The authority names the timeline that records are stamped with for the caches.
+func NewIdempotency(db *Database, authority idempotency.Authority, retention Retention) *Idempotency {
+	if retention.Lease <= 0 {
+		retention.Lease = 30 * time.Second
+	}
+	if retention.Replay <= 0 {
+		retention.Replay = 24 * time.Hour
+	}
+	if retention.Tombstones <= 0 {
+		retention.Tombstones = 365 * 24 * time.Hour
+	}
+	return &Idempotency{db: db, authority: authority, retention: retention}
+}
+
+// lockKey is the advisory lock of a key: 64 bits of its hash and merchant. A collision costs a needless 409, no more.
+func lockKey(tenant idempotency.Tenant, keyHash [32]byte) int64 {
+	return int64(binary.BigEndian.Uint64(keyHash[:8]) ^ binary.BigEndian.Uint64(tenant[8:])) //nolint:gosec // any 64 bits do
+}
+
+// Begin implements [idempotency.Store].
+func (s *Idempotency) Begin(ctx context.Context, req idempotency.Request, reads func(*Unit)) (*Unit, idempotency.Found, error) {
+	timeline := s.authority.Timeline() // before the transaction: a promotion in between makes cached values misses
+	conn, err := s.db.freshConn(ctx)
+	if err != nil {
+		return nil, idempotency.Found{}, err
+	}
+	unit := &Unit{db: s.db, conn: conn, timeline: timeline}
+	found := idempotency.Found{}
+	unit.queue = append(unit.queue, statement{label: "begin", sql: "BEGIN"})
+	unit.Read("lock the key", sqlTryLock, []any{lockKey(req.Tenant, req.KeyHash)}, func(scan func(...any) error) error {
+		return scan(&unit.now, &found.Mine)
+	})
+	unit.Read("look the key up", sqlLookUp, []any{uuid.UUID(req.Tenant), req.KeyHash[:]}, func(scan func(...any) error) error {
+		found.Mine = false
+		found.Record, err = scanRecord(skipFirst(scan), timeline)
+		return err
+	})
+	if reads != nil {
+		reads(unit)
+	}
+	if err := unit.Flush(ctx); err != nil {
+		unit.rollback()
+		return nil, idempotency.Found{}, err
+	}
+	unit.now = unit.now.UTC()
+	return unit, found, nil
+}
+
+// Complete implements [idempotency.Store].
+func (s *Idempotency) Complete(ctx context.Context, unit *Unit, rec *idempotency.Record) error {
+	args, err := completion(rec.Response, s.retention.Replay)
+	if err != nil {
+		unit.rollback()
+		return err
+	}
+	unit.Read("insert the record", sqlInsertCompleted, append(identity(rec), args...), func(scan func(...any) error) error {
+		return scan(&rec.ExpiresAt)
+	})
+	rec.Timeline = unit.timeline
+	if err := unit.commit(ctx); err != nil {
+		return err
+	}
+	rec.State = idempotency.Completed
+	return nil
+}
+
+// Claim implements [idempotency.Store].
+func (s *Idempotency) Claim(ctx context.Context, unit *Unit, rec *idempotency.Record) error {
+	args := append(identity(rec), seconds(s.retention.Lease), rec.Operation)
+	record := statement{label: "insert the record", sql: sqlInsertClaimed, args: args}
+	unit.queue = append([]statement{record}, unit.queue...) // the lock order starts with the record
+	if err := unit.commit(ctx); err != nil {
+		return err
+	}
+	rec.State, rec.LeaseLeft = idempotency.InProgress, s.retention.Lease
+	return nil
+}
+
+// Rollback implements [idempotency.Store].
+func (s *Idempotency) Rollback(unit *Unit) { unit.rollback() }
+
+// Settle implements [idempotency.Store]: T2 in one round trip, on the reserved pool.
+func (s *Idempotency) Settle(ctx context.Context, claim idempotency.Claim,
+	writes func(*Unit) (*idempotency.Response, error),
+) (*idempotency.Record, error) {
+	unit, err := s.reservedUnit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response, err := writes(unit)
+	if err != nil {
+		unit.abandon()
+		return nil, err
+	}
+	args, err := completion(response, s.retention.Replay)
+	if err != nil {
+		unit.abandon()
+		return nil, err
+	}
+	var rec *idempotency.Record
+	complete := statement{
+		label: labelClaim, sql: sqlComplete, args: append(claimArgs(claim), args...),
+		rows: func(scan func(...any) error) (err error) {
+			rec, err = scanRecord(skipFirst(scan), unit.timeline)
+			return err
+		},
+	}
+	unit.queue = append(opening(complete), unit.queue...)
+	if err := unit.commit(ctx); err != nil {
+		return nil, claimLost(err)
+	}
+	return rec, nil
+}
+
+// TakeBack implements [idempotency.Settler].
+func (s *Idempotency) TakeBack(ctx context.Context, claim idempotency.Claim, undo func(*Unit)) error {
+	unit, err := s.reservedUnit(ctx)
+	if err != nil {
+		return err
+	}
+	undo(unit)
+	unit.queue = append(opening(guard(labelClaim, sqlTakeBack, claimArgs(claim)...)), unit.queue...)
+	return claimLost(unit.commit(ctx))
+}
+
+// labelClaim marks the guard whose failure means that the claim is somebody else's.
+const labelClaim = "the claim"
+
+func claimLost(err error) error {
+	if guard, ok := errors.AsType[*GuardError](err); ok && guard.Label == labelClaim {
+		return idempotency.ErrClaimLost
+	}
+	return err
+}
+
+// reservedUnit is a transaction that has not begun yet: BEGIN travels with everything else.
+func (s *Idempotency) reservedUnit(ctx context.Context) (*Unit, error) {
+	timeline := s.authority.Timeline()
+	conn, err := s.db.reservedConn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Unit{db: s.db, conn: conn, timeline: timeline}, nil
+}
+
+// opening puts BEGIN and the limits before the first statement of a transaction that asks nothing first.
+func opening(first ...statement) []statement {
+	return append([]statement{{label: "begin", sql: "BEGIN"}, {label: "limits", sql: "SELECT " + limits}}, first...)
+}
+
+// abandon returns the connection of a unit that sent nothing.
+func (u *Unit) abandon() { _ = u.conn.Close() }
+
+// skipFirst drops the first column, which is there for what it does and not for what it says.
+func skipFirst(scan func(dest ...any) error) func(dest ...any) error {
+	return func(dest ...any) error {
+		var skipped any
+		return scan(append([]any{&skipped}, dest...)...)
+	}
+}

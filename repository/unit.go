@@ -1,0 +1,171 @@
+package repository
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+// WhenMine is the condition of every locking read that travels with the claim of a key: without it the read would wait
+// for a row although the key is somebody else's.
+const WhenMine = `current_setting('payonce.mine') = 'true'`
+
+// limits go with each transaction's first batch: a paused or dead replica keeps no key and no row locked for long.
+const limits = `set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '500ms', true),
+	set_config('statement_timeout', '3s', true)`
+
+// Unit is a transaction whose statements are queued and travel together, with the next Flush or with COMMIT. It is
+// not safe for concurrent use.
+type Unit struct {
+	db       *Database
+	conn     *sql.Conn
+	now      time.Time
+	timeline uint32
+	queue    []statement
+	misuse   error
+}
+
+type statement struct {
+	label string // names the statement in errors
+	sql   string
+	args  []any
+	rows  func(scan func(dest ...any) error) error // called once a row; nil discards
+	tag   string                                   // the command tag that must come back, if one must
+}
+
+// Now is the transaction's time by Postgres's clock, in UTC and microseconds, as its columns store it.
+func (u *Unit) Now() time.Time { return u.now }
+
+// Insert queues an INSERT. It refuses an UPDATE or DELETE: one that touches no row would not stop the COMMIT behind it.
+func (u *Unit) Insert(label, query string, args ...any) {
+	verb := strings.ToUpper(strings.TrimSpace(query))
+	if !strings.HasPrefix(verb, "INSERT") {
+		u.misuse = errors.Join(u.misuse, fmt.Errorf("%s: Insert takes an INSERT; use Guard for %.20q", label, query))
+		return
+	}
+	u.queue = append(u.queue, statement{label: label, sql: query, args: args})
+}
+
+// Guard queues an UPDATE or DELETE without RETURNING, which fails the whole transaction unless it touches a row.
+func (u *Unit) Guard(label, query string, args ...any) {
+	u.queue = append(u.queue, guard(label, query, args...))
+}
+
+func guard(label, query string, args ...any) statement {
+	return statement{label: label, sql: guarded(query, "1"), args: args}
+}
+
+// guarded divides by the number of rows touched: Postgres raises 22012 when there is none.
+func guarded(query, returning string) string {
+	return "WITH touched AS (" + query + " RETURNING " + returning + ") SELECT 1/count(*) FROM touched"
+}
+
+// Read queues a SELECT; rows is called once a row when the unit is flushed. A locking read before the first Flush must
+// carry WhenMine.
+func (u *Unit) Read(label, query string, args []any, rows func(scan func(dest ...any) error) error) {
+	u.queue = append(u.queue, statement{label: label, sql: query, args: args, rows: rows})
+}
+
+// Flush sends what is queued, in one round trip.
+func (u *Unit) Flush(ctx context.Context) error {
+	queue := u.queue
+	u.queue = nil
+	return u.send(ctx, queue, false)
+}
+
+// DB flushes the queue and returns a GORM handle inside the transaction, for handlers that prefer it to SQL.
+func (u *Unit) DB(ctx context.Context) (*gorm.DB, error) {
+	if err := u.Flush(ctx); err != nil {
+		return nil, err
+	}
+	tx := u.db.gorm.Session(&gorm.Session{Context: ctx, NewDB: true})
+	tx.Statement.ConnPool = u.conn
+	return tx, nil
+}
+
+// commit sends what is queued together with COMMIT, and returns the connection whatever happens.
+func (u *Unit) commit(ctx context.Context) error {
+	queue := append(u.queue, statement{label: "commit", sql: "COMMIT", tag: "COMMIT"})
+	u.queue = nil
+	if err := u.send(ctx, queue, true); err != nil {
+		u.rollback()
+		return err
+	}
+	_ = u.conn.Close() // the transaction is over; an error here only says that the pool will open another connection
+	return nil
+}
+
+// rollback ends the transaction in the background: nobody waits for a round trip that can only release locks.
+func (u *Unit) rollback() {
+	u.db.releases.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), releaseBudget)
+		defer cancel()
+		_, _ = u.conn.ExecContext(ctx, "ROLLBACK") // a connection on which this fails is thrown away by the pool
+		_ = u.conn.Close()
+	})
+}
+
+// send makes one round trip. With commits, an error without a definite answer from the server is ErrCommitUnknown.
+func (u *Unit) send(ctx context.Context, queue []statement, commits bool) error {
+	if u.misuse != nil {
+		return u.misuse
+	}
+	if len(queue) == 0 {
+		return nil
+	}
+	return u.conn.Raw(func(driver any) error {
+		conn, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("the driver is %T, not pgx", driver)
+		}
+		return sendBatch(ctx, conn.Conn(), queue, commits)
+	})
+}
+
+func sendBatch(ctx context.Context, conn *pgx.Conn, queue []statement, commits bool) error {
+	batch := &pgx.Batch{}
+	for _, s := range queue {
+		batch.Queue(s.sql, s.args...)
+	}
+	results := conn.SendBatch(ctx, batch)
+	for _, s := range queue {
+		if err := s.consume(results); err != nil {
+			_ = results.Close() // the first error is the cause; Close only repeats it
+			return classify(s.label, err, commits)
+		}
+	}
+	if err := results.Close(); err != nil {
+		return classify("end of batch", err, commits)
+	}
+	return nil
+}
+
+func (s statement) consume(results pgx.BatchResults) error {
+	if s.rows == nil {
+		tag, err := results.Exec()
+		if err == nil && s.tag != "" && tag.String() != s.tag {
+			return fmt.Errorf("%w: %s answered %q", idempotency.ErrSerialization, s.tag, tag.String())
+		}
+		return err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := s.rows(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
