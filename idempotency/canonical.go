@@ -260,7 +260,9 @@ func (s *scanner) accept(c byte) bool {
 	return false
 }
 
-func (s *scanner) fail(reason string) *SyntaxError { return &SyntaxError{Offset: s.pos, Reason: reason} }
+func (s *scanner) fail(reason string) *SyntaxError {
+	return &SyntaxError{Offset: s.pos, Reason: reason}
+}
 
 func (s *scanner) unexpected(expected string) *SyntaxError {
 	if s.pos == len(s.in) {
