@@ -1,0 +1,51 @@
+package provider
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// errNoClearAnswer is what the breaker counts; callers never see it.
+var errNoClearAnswer = errors.New("no clear answer")
+
+// newBreaker guards the calls that move money. Look-ups do not pass through it: recovery has its own pace, and its
+// probes are how payments that are already open get resolved while new ones are refused.
+func newBreaker(cfg Config) *gobreaker.TwoStepCircuitBreaker[any] {
+	limit := uint32(10)
+	if cfg.BreakerFailures > 0 {
+		limit = uint32(min(cfg.BreakerFailures, 1_000_000))
+	}
+	pause := cfg.BreakerPause
+	if pause == 0 {
+		pause = 2 * time.Second
+	}
+	return gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
+		Name:        "provider",
+		MaxRequests: 1, // half-open lets one call through
+		Timeout:     pause,
+		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= limit },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			cfg.Log.Warn("payment provider's circuit breaker changed",
+				slog.String("from", from.String()), slog.String("to", to.String()))
+		},
+	})
+}
+
+// breakerVerdict tells whether the provider is able to serve, which is not the same as whether the payment went well: a
+// decline is a healthy answer, and so is a 409 or an idempotency_error, whose outcome is nevertheless unknown.
+func breakerVerdict(res Result) error {
+	switch res.Outcome {
+	case NotSent:
+		return errNoClearAnswer
+	case Unknown:
+		alive := res.HTTPStatus == http.StatusConflict || res.Code == codeIdempotencyError
+		if !alive {
+			return errNoClearAnswer
+		}
+	}
+	return nil
+}

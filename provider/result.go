@@ -1,0 +1,78 @@
+package provider
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrUnavailable is what Ready returns, and what a NotSent result wraps, while the circuit breaker is open.
+var ErrUnavailable = errors.New("payment provider is unavailable: circuit breaker is open")
+
+// Outcome is what one call proved. The zero value is Unknown, so a result that nobody filled in claims nothing.
+type Outcome int
+
+// The outcomes; see the package comment for what each one proves.
+const (
+	Unknown      Outcome = iota // no clear answer: the effect may or may not have happened
+	Answered                    // 2xx with a well-formed object: Intent is the truth
+	Declined                    // 402 card_error: final
+	NotSent                     // surely no request reached the provider
+	Refused                     // 400, 404 or 422 with invalid_request_error
+	Unauthorized                // 401 or 403: the provider does not accept our secret key
+	NotFound                    // look-ups only: answered, and nothing there
+)
+
+// String names the outcome as metrics labels and logs show it.
+func (o Outcome) String() string {
+	switch o {
+	case Answered:
+		return "answered"
+	case Declined:
+		return "declined"
+	case NotSent:
+		return "not_sent"
+	case Refused:
+		return "refused"
+	case Unauthorized:
+		return "unauthorized"
+	case NotFound:
+		return "not_found"
+	default:
+		return "unknown"
+	}
+}
+
+// Result is what came of one call.
+type Result struct {
+	Outcome Outcome
+	// Intent is set when Answered, and when Declined if the provider sent the declined intent along.
+	Intent *Intent
+	// HTTPStatus is 0 when no answer was received.
+	HTTPStatus int
+	// Code and DeclineCode are the provider's error codes, lower case with underscores, "" when there was none.
+	Code, DeclineCode string
+	// Err says what was wrong; nil when Answered, Declined or NotFound. It is for logs and never shown to clients.
+	Err error
+}
+
+// Intent is the provider's payment intent, reduced to what payonce decides by. Amounts are in minor units.
+type Intent struct {
+	// Reference is the provider's own id (pi_…).
+	Reference string
+	// Status is the provider's word (succeeded, requires_capture, …), also one that payonce does not know.
+	Status string
+	// AmountCapturable is what is still held on the card; AmountReceived what was captured.
+	Amount, AmountCapturable, AmountReceived int64
+	// Currency is an ISO 4217 code in upper case; the provider writes it in lower case.
+	Currency string
+	// CaptureMethod is automatic, automatic_async or manual.
+	CaptureMethod string
+	// NextActionURL is where the payer must go while Status is requires_action; http or https, else "".
+	NextActionURL string
+	// Code and DeclineCode come from last_payment_error: why an earlier attempt to pay failed.
+	Code, DeclineCode  string
+	CancellationReason string
+	Metadata           map[string]string
+	// Created is the provider's clock, in whole seconds, UTC.
+	Created time.Time
+}
