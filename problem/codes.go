@@ -1,0 +1,128 @@
+package problem
+
+import "net/http"
+
+// Code names a problem: the "code" member, and the last part of its type. Clients branch on it; it never changes.
+type Code string
+
+// Every code, in the order of the statuses.
+const (
+	CodeIdempotencyKeyMissing Code = "idempotency-key-missing"
+	CodeIdempotencyKeyInvalid Code = "idempotency-key-invalid"
+	CodeMalformedRequest      Code = "malformed-request"
+	CodeUnauthorized          Code = "unauthorized"
+	CodePaymentDeclined       Code = "payment-declined"
+	CodeForbidden             Code = "forbidden"
+	CodeNotFound              Code = "not-found"
+	CodeMethodNotAllowed      Code = "method-not-allowed"
+	CodeRequestInFlight       Code = "idempotency-request-in-flight"
+	CodeOrderNotPayable       Code = "order-not-payable"
+	CodeOrderNotCancelable    Code = "order-not-cancelable"
+	CodeOrderReferenceExists  Code = "order-reference-exists"
+	CodePaymentNotCapturable  Code = "payment-not-capturable"
+	CodePaymentNotCancelable  Code = "payment-not-cancelable"
+	CodePaymentNotRefundable  Code = "payment-not-refundable"
+	CodeIdempotencyKeyExpired Code = "idempotency-key-expired"
+	CodeBodyTooLarge          Code = "body-too-large"
+	CodeUnsupportedMediaType  Code = "unsupported-media-type"
+	CodeIdempotencyKeyReused  Code = "idempotency-key-reused"
+	CodeValidationFailed      Code = "validation-failed"
+	CodeAmountTooLarge        Code = "amount-too-large"
+	CodeProviderRejected      Code = "provider-rejected"
+	CodeRateLimited           Code = "rate-limited"
+	CodeInternal              Code = "internal"
+	CodeUnavailable           Code = "unavailable"
+)
+
+// Codes lists every code, in the order of the statuses. The slice is the caller's.
+func Codes() []Code {
+	return []Code{
+		CodeIdempotencyKeyMissing, CodeIdempotencyKeyInvalid, CodeMalformedRequest,
+		CodeUnauthorized, CodePaymentDeclined, CodeForbidden, CodeNotFound, CodeMethodNotAllowed,
+		CodeRequestInFlight, CodeOrderNotPayable, CodeOrderNotCancelable, CodeOrderReferenceExists,
+		CodePaymentNotCapturable, CodePaymentNotCancelable, CodePaymentNotRefundable,
+		CodeIdempotencyKeyExpired, CodeBodyTooLarge, CodeUnsupportedMediaType,
+		CodeIdempotencyKeyReused, CodeValidationFailed, CodeAmountTooLarge, CodeProviderRejected,
+		CodeRateLimited, CodeInternal, CodeUnavailable,
+	}
+}
+
+// Path is where the page of the code is, and the "type" of its problems: a URI reference (RFC 9457 section 3.1.1).
+func (c Code) Path() string { return "/problems/" + string(c) }
+
+// facts is what every problem of one code has in common.
+type facts struct {
+	status                int
+	title                 string
+	retryable, safeNewKey bool
+}
+
+// factsOf is the contract's table of errors. It is a switch and not a map, because nothing may change it.
+func factsOf(c Code) (facts, bool) {
+	const again, free = true, true // retryable, safe_new_key
+	switch c {
+	case CodeIdempotencyKeyMissing:
+		return facts{http.StatusBadRequest, "Idempotency-Key is missing", !again, free}, true
+	case CodeIdempotencyKeyInvalid:
+		return facts{http.StatusBadRequest, "Idempotency-Key is not valid", !again, free}, true
+	case CodeMalformedRequest:
+		return facts{http.StatusBadRequest, "The request cannot be read", !again, free}, true
+	case CodeUnauthorized:
+		return facts{http.StatusUnauthorized, "A valid API key is required", !again, free}, true
+	case CodePaymentDeclined:
+		return facts{http.StatusPaymentRequired, "The payment was declined", !again, free}, true
+	case CodeForbidden:
+		return facts{http.StatusForbidden, "This API key may not do that", !again, free}, true
+	case CodeNotFound:
+		return facts{http.StatusNotFound, "Not found", !again, free}, true
+	case CodeMethodNotAllowed:
+		return facts{http.StatusMethodNotAllowed, "Method not allowed", !again, free}, true
+	case CodeRequestInFlight:
+		return facts{http.StatusConflict, "The first request with this key is still running", again, !free}, true
+	case CodeBodyTooLarge:
+		return facts{http.StatusRequestEntityTooLarge, "The body is too large", !again, free}, true
+	case CodeUnsupportedMediaType:
+		return facts{http.StatusUnsupportedMediaType, "The body's media type is not supported", !again, free}, true
+	case CodeIdempotencyKeyExpired:
+		return facts{http.StatusGone, "The key was used before and its response is gone", !again, !free}, true
+	case CodeRateLimited:
+		return facts{http.StatusTooManyRequests, "Too many requests", again, free}, true
+	case CodeInternal:
+		return facts{http.StatusInternalServerError, "Internal error", again, !free}, true
+	case CodeUnavailable:
+		return facts{http.StatusServiceUnavailable, "Temporarily unavailable", again, !free}, true
+	}
+	return factsOfRules(c)
+}
+
+// factsOfRules are the refusals by the domain's rules. The conflicts become retryable (Problem.WithRetryable) where only
+// an operation in flight stands in the way.
+func factsOfRules(c Code) (facts, bool) {
+	conflict := func(title string) (facts, bool) { return facts{http.StatusConflict, title, false, true}, true }
+	wrong := func(title string) (facts, bool) {
+		return facts{http.StatusUnprocessableEntity, title, false, true}, true
+	}
+	switch c {
+	case CodeOrderNotPayable:
+		return conflict("The order cannot be paid")
+	case CodeOrderNotCancelable:
+		return conflict("The order cannot be canceled")
+	case CodeOrderReferenceExists:
+		return conflict("An order with this reference exists")
+	case CodePaymentNotCapturable:
+		return conflict("The payment cannot be captured")
+	case CodePaymentNotCancelable:
+		return conflict("The payment cannot be canceled")
+	case CodePaymentNotRefundable:
+		return conflict("The payment cannot be refunded")
+	case CodeIdempotencyKeyReused:
+		return wrong("The key was used for another request")
+	case CodeValidationFailed:
+		return wrong("A value is not allowed")
+	case CodeAmountTooLarge:
+		return wrong("The amount is more than what is left")
+	case CodeProviderRejected:
+		return wrong("The payment provider does not accept the request")
+	}
+	return facts{}, false
+}
