@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	secretBytes       = 32
-	secretFile        = "secret.key"
-	secretMode        = 0o600
-	secretKeysAllowed = "32 bytes in base64 (`openssl rand -base64 32` makes them), or two such values separated by a comma"
-	redacted          = "[redacted]"
+	secretBytes = 32
+	secretFile  = "secret.key"
+	secretMode  = 0o600
+	keysAllowed = "32 bytes in base64 (`openssl rand -base64 32` makes them), or two such values separated by a comma"
+	redacted    = "[redacted]"
 )
 
 // Secret is text that prints as [redacted]; string(s) reveals it.
@@ -119,7 +119,7 @@ func createSecret(dir, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft.Name())
+	defer func() { _ = os.Remove(draft.Name()) }()
 	key := make([]byte, secretBytes)
 	_, _ = rand.Read(key) // never fails since Go 1.24
 	_, err = draft.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")

@@ -53,7 +53,7 @@ func TestTheSecretIsKeptAndOnlyItsOwnerReadsIt(t *testing.T) {
 	if err != nil || !bytes.Equal(first, second) {
 		t.Errorf("second start: %v, the same key: %t", err, bytes.Equal(first, second))
 	}
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // too open on purpose
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := config.LoadOrCreateSecret(dir); err == nil || !strings.Contains(err.Error(), "chmod 600") {

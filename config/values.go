@@ -229,7 +229,7 @@ func allowed(value *kong.Value) string {
 	case RateLimit:
 		return rateLimitAllowed
 	case SecretKeys:
-		return secretKeysAllowed
+		return keysAllowed
 	}
 	if options := value.Tag.Get("oneof"); options != "" {
 		return strings.Join(strings.Split(options, ","), " or ")
