@@ -1,0 +1,169 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// existingClusters lists the majors that have data in dir, and the folders.
+func existingClusters(dir string) (majors []int, folders []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil
+	}
+	for _, entry := range entries {
+		number, ok := strings.CutPrefix(entry.Name(), "postgres-")
+		major, err := strconv.Atoi(number)
+		if !ok || err != nil {
+			continue
+		}
+		majors = append(majors, major)
+		folders = append(folders, filepath.Join(dir, entry.Name()))
+	}
+	return majors, folders
+}
+
+// makeCluster makes the cluster unless it is there. It is made beside its
+// place and moved there when it is complete, so a cluster in its place is a
+// whole one, whatever interrupted us before.
+func (p *Postgres) makeCluster(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(p.cluster, "PG_VERSION")); err == nil {
+		return nil
+	}
+	half := p.cluster + ".new"
+	if err := os.RemoveAll(half); err != nil {
+		return fmt.Errorf("clear away an unfinished cluster: %w", err)
+	}
+	if err := makePrivate(half, p.as); err != nil {
+		return err
+	}
+	if err := p.initdb(ctx, half); err != nil {
+		return errors.Join(err, os.RemoveAll(half))
+	}
+	// An empty folder may stand in its place, made by hand; rename replaces it.
+	if err := os.Rename(half, p.cluster); err != nil {
+		return fmt.Errorf("move the new cluster to its place: %w", err)
+	}
+	return syncFolder(p.cfg.Dir)
+}
+
+func (p *Postgres) initdb(ctx context.Context, dir string) error {
+	// Locale C: text sorts by its bytes, alike on every machine, and an upgrade
+	// of the C library can't corrupt an index. Trust: who may open the socket
+	// is decided by its folder's mode.
+	args := []string{"-D", dir, "-U", userRole, "--encoding=UTF8", "--locale=C", "--auth=trust"}
+	if p.cfg.Settings["fsync"] == "off" {
+		args = append(args, "--no-sync")
+	}
+	var output bytes.Buffer
+	cmd := exec.Command(p.bin.path("initdb"), args...)
+	cmd.Env, cmd.Dir = childEnvironment(), "/"
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := run(ctx, cmd, p.as); err != nil {
+		return fmt.Errorf("initdb in %s: %w: %s", dir, err, strings.TrimSpace(lastBytes(output.String())))
+	}
+	// initdb also lets people in from the loopback; nothing should depend on
+	// nobody ever switching TCP on.
+	const hba = "# Written by payonce: the socket only.\nlocal all all trust\n"
+	path := filepath.Join(dir, "pg_hba.conf")
+	if err := os.WriteFile(path, []byte(hba), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// syncFolder makes a rename in dir last.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}
+
+// makeSocketDir makes the folder of the socket: inside the data folder, or
+// where a path that is too long for a socket leaves no choice, in a temporary
+// one. After a crash it clears the temporary one of the last owner away.
+func (p *Postgres) makeSocketDir(last ownerNote) error {
+	if base := filepath.Base(last.SocketDir); strings.HasPrefix(base, socketPrefix) && last.SocketDir != p.socketDir {
+		_ = os.RemoveAll(last.SocketDir) // somebody else's by now, perhaps
+	}
+	if p.socketDir != "" { // a restart keeps its URL
+		return makePrivate(p.socketDir, p.as)
+	}
+	inside := filepath.Join(p.cfg.Dir, "run")
+	// PostgreSQL splits the setting at commas; it can quote, but other tools
+	// that read the URL can't.
+	if len(inside)+len("/.s.PGSQL.5432") <= maxSocketPath && !strings.Contains(inside, ",") {
+		p.socketDir = inside
+		return makePrivate(inside, p.as)
+	}
+	var err error
+	p.socketDir, err = privateTemp(socketPrefix+"*", p.as)
+	return err
+}
+
+const socketPrefix = "payonce-pg-"
+
+func (p *Postgres) socketInside() bool { return strings.HasPrefix(p.socketDir, p.cfg.Dir+"/") }
+
+// serverArgs are the server's arguments. All settings are given here, so a
+// cluster that an older payonce made runs like a new one.
+func (p *Postgres) serverArgs() []string {
+	settings := map[string]string{
+		"listen_addresses":        "",
+		"port":                    strconv.Itoa(portNumber),
+		"unix_socket_directories": p.socketDir,
+		"unix_socket_permissions": "0700",
+		"cluster_name":            "payonce",
+
+		// A commit that was answered survives a crash of the machine.
+		"fsync":              "on",
+		"synchronous_commit": "on",
+		"full_page_writes":   "on",
+
+		"max_connections":                 "100",
+		"shared_buffers":                  "64MB",
+		"huge_pages":                      "off",
+		"autovacuum":                      "on",
+		"max_wal_size":                    "512MB",
+		"checkpoint_timeout":              "15min",
+		"max_wal_senders":                 "0", // no replicas of a private server
+		"max_logical_replication_workers": "0",
+		// Parallel queries need /dev/shm, which is tiny in a container; and
+		// compiling costs more than our short queries take.
+		"max_parallel_workers_per_gather": "0",
+		"jit":                             "off",
+		"timezone":                        "UTC",
+		"log_timezone":                    "UTC",
+
+		// Statements hold what clients sent, so they don't go to the log; and
+		// errors of single statements reach their clients, so they needn't.
+		"logging_collector":       "off",
+		"log_destination":         "stderr",
+		"log_min_messages":        "log",
+		"log_min_error_statement": "panic",
+		"log_checkpoints":         "off",
+	}
+	for name, value := range p.cfg.Settings {
+		settings[name] = value
+	}
+	args := []string{"-D", p.cluster}
+	for name, value := range settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	return args
+}
+
+func lastBytes(text string) string { return text[max(0, len(text)-1500):] }

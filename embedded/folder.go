@@ -1,0 +1,128 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// maxSocketPath is the longest path of a unix socket that every platform
+// takes: macOS has room for 104 bytes with the closing zero, Linux for 108.
+const maxSocketPath = 103
+
+// DefaultDataDir is where embedded stores keep their files when DATA_DIR is
+// not set: the user's data folder (XDG base directory specification), and
+// /var/lib/payonce for root, whose home PostgreSQL's user may not enter.
+func DefaultDataDir() (string, error) {
+	if supported && os.Geteuid() == 0 {
+		return "/var/lib/payonce", nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "payonce"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's data folder: %w: set DATA_DIR", err)
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support", "payonce"), nil
+	}
+	return filepath.Join(home, ".local", "share", "payonce"), nil
+}
+
+// makeRoot makes the data folder and lets the servers' user through it. Only
+// through: files in it, such as the secret key, have modes of their own.
+func makeRoot(dir string, as account) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder %s: %w: set DATA_DIR to a folder that can be written", dir, err)
+	}
+	if !as.drop {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("look at the data folder %s: %w", dir, err)
+	}
+	if err := os.Chmod(dir, info.Mode().Perm()|0o011); err != nil {
+		return fmt.Errorf("let user %s through the data folder %s: %w", as.name, dir, err)
+	}
+	return as.checkEnter(dir)
+}
+
+// makePrivate makes an empty folder that only the account may use.
+func makePrivate(dir string, as account) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("make folder %s: %w", dir, err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("look at folder %s: %w", dir, err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is in the way: a folder is needed there", dir)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("make folder %s private: %w", dir, err)
+	}
+	if err := as.own(dir); err != nil {
+		return fmt.Errorf("give folder %s to user %s: %w", dir, as.name, err)
+	}
+	return nil
+}
+
+// privateTemp makes a folder with a short path for a socket, and nothing else.
+func privateTemp(pattern string, as account) (string, error) {
+	for _, base := range []string{os.TempDir(), "/tmp"} {
+		dir, err := os.MkdirTemp(base, pattern)
+		if err != nil {
+			continue
+		}
+		if err := makePrivate(dir, as); err != nil || as.checkEnter(base) != nil || len(dir) > maxSocketPath-20 {
+			os.Remove(dir)
+			continue
+		}
+		return dir, nil
+	}
+	return "", fmt.Errorf("no folder for a socket%s: neither %s nor /tmp will do: set TMPDIR to a short path that everybody may enter",
+		as.suffix(), os.TempDir())
+}
+
+// openLog opens a server's log for one run, keeping the previous one: its end
+// says why the last run ended, and two runs bound the size.
+func openLog(path string, as account) (*os.File, error) {
+	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("keep the log of the previous run: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	if err := as.own(path); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("give %s to user %s: %w", path, as.name, err)
+	}
+	return f, nil
+}
+
+// tail returns the last bytes of a file, for quoting in an error.
+func tail(path string) string {
+	const most = 1500
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}

@@ -1,0 +1,139 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// ErrNotRunning says that no process owns the data folder.
+var ErrNotRunning = errors.New("no payonce is running on this data folder")
+
+// ErrInUse says that another process owns the data folder.
+var ErrInUse = errors.New("data folder in use")
+
+const lockName = "payonce.lock"
+
+// owner holds the lock on a data folder.
+type owner struct{ file *os.File }
+
+// ownerNote is what an owner writes into the locked file, for people and for
+// [AttachPostgres].
+type ownerNote struct {
+	Pid       int    `json:"pid"`
+	URL       string `json:"url,omitempty"`        // once PostgreSQL is ready
+	SocketDir string `json:"socket_dir,omitempty"` // when it is outside the folder
+}
+
+// own locks the folder. It returns the note of the previous owner, too: a
+// socket folder outside may be left to clear away.
+func own(dir string) (*owner, ownerNote, error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, ownerNote{}, fmt.Errorf("open the data folder's lock: %w", err)
+	}
+	// A few tries, because somebody who looks whether there is an owner holds
+	// the lock for a moment, shared.
+	for range 10 {
+		ok, err := tryLock(f, true)
+		if err != nil {
+			f.Close()
+			return nil, ownerNote{}, err
+		}
+		if ok {
+			note, _ := readNote(path)
+			return &owner{file: f}, note, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	f.Close()
+	return nil, ownerNote{}, inUse(dir, path)
+}
+
+func inUse(dir, path string) error {
+	who := "another process"
+	if note, err := readNote(path); err == nil && note.Pid > 0 {
+		who = fmt.Sprintf("process %d", note.Pid)
+	}
+	return fmt.Errorf("%w: %s belongs to %s: stop that one, or set DATA_DIR to another folder", ErrInUse, dir, who)
+}
+
+func readNote(path string) (ownerNote, error) {
+	var note ownerNote
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return note, err
+	}
+	return note, json.Unmarshal(text, &note)
+}
+
+// note replaces what the locked file says. Written in place, not renamed: the
+// lock is on this very file.
+func (o *owner) note(n ownerNote) error {
+	n.Pid = os.Getpid()
+	text, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("write the owner's note: %w", err)
+	}
+	if err := o.file.Truncate(0); err != nil {
+		return fmt.Errorf("write the owner's note: %w", err)
+	}
+	if _, err := o.file.WriteAt(text, 0); err != nil {
+		return fmt.Errorf("write the owner's note: %w", err)
+	}
+	return nil
+}
+
+// release gives the folder up. The file stays: removing a locked file would
+// let two processes lock two files of one name.
+func (o *owner) release() error {
+	return errors.Join(o.file.Truncate(0), o.file.Close())
+}
+
+// AttachPostgres returns the URL of the server that the owner of this data
+// folder runs. It waits up to 10 s for an owner that is still starting, and
+// returns [ErrNotRunning] when there is none.
+func AttachPostgres(dir string) (url string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	path := filepath.Join(dir, lockName)
+	for {
+		running, err := owned(path)
+		if err != nil {
+			return "", err
+		}
+		if !running {
+			return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+		}
+		// A note that can't be read is one that is being written; one of a dead
+		// process is about to be.
+		if note, err := readNote(path); err == nil && note.URL != "" && processAlive(note.Pid) {
+			return note.URL, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("the owner of %s has not started PostgreSQL within 10 s: look at %s",
+				dir, filepath.Join(dir, logName))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// owned says whether somebody holds the lock.
+func owned(path string) (bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for the data folder's owner: %w", err)
+	}
+	defer f.Close() // drops the lock
+	free, err := tryLock(f, false)
+	return !free, err
+}

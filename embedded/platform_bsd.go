@@ -1,0 +1,49 @@
+//go:build unix && !linux
+
+package embedded
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+func childAttributes(as account, _ syscall.Signal) *syscall.SysProcAttr { return baseAttributes(as) }
+
+// watchParent stands in for Linux's parent-death signal: a shell reads from a
+// pipe that only we hold open, so its read ends when we do, and then it signals
+// the child. Closing the pipe after the shell has ended is the normal way out.
+func watchParent(pid int, onDeath syscall.Signal) (release func(), err error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("pipe to watch over pid %d: %w", pid, err)
+	}
+	const script = `read _; kill -"$1" "$2"`
+	watch := exec.Command("/bin/sh", "-c", script, "watch", strconv.Itoa(int(onDeath)), strconv.Itoa(pid))
+	watch.Stdin = read
+	watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = watch.Start()
+	read.Close()
+	if err != nil {
+		write.Close()
+		return nil, fmt.Errorf("watch over pid %d: %w", pid, err)
+	}
+	return func() {
+		// Ended before its pipe closes, so that it can't signal a stranger
+		// who was given the child's pid.
+		_ = watch.Process.Kill()
+		_ = watch.Wait()
+		write.Close()
+	}, nil
+}
+
+// commandOf returns the command line of a process, "" if it can't be read.
+func commandOf(pid int) string {
+	line, err := exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return ""
+	}
+	return string(line)
+}

@@ -1,0 +1,207 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	databaseName = "payonce"
+	userRole     = "payonce"
+	portNumber   = 5432 // only a part of the socket's name: nothing listens on TCP
+	logName      = "postgres.log"
+)
+
+// PostgresConfig says where the private PostgreSQL lives.
+type PostgresConfig struct {
+	Dir        string            // data folder; made when missing
+	BinDir     string            // PG_BIN_DIR: take the server here and nowhere else
+	NoDownload bool              // only installed servers
+	Log        *slog.Logger      // nil is silent
+	Settings   map[string]string // server settings that replace ours, for tests
+}
+
+// Postgres is a private PostgreSQL server, a child of this process.
+type Postgres struct {
+	cfg       PostgresConfig
+	log       *slog.Logger
+	bin       binaries
+	as        account
+	cluster   string // its data, inside cfg.Dir
+	socketDir string
+
+	mu    sync.Mutex // guards start and stop, so that one never overtakes another
+	owner *owner     // nil while stopped
+	child *child
+}
+
+// StartPostgres starts the private server of a data folder and returns when it
+// answers, with the database "payonce" in it. ctx bounds the start, not the
+// life of the server: that ends with [Postgres.Stop].
+//
+// The error is [ErrInUse] when another process owns the folder, and
+// [ErrNoPostgres] when no server is installed.
+func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
+	if !supported {
+		return nil, errors.New("the embedded PostgreSQL needs Linux or macOS: set DATABASE_URL to a server that runs")
+	}
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil || cfg.Dir == "" {
+		return nil, fmt.Errorf("data folder %q is not usable: set DATA_DIR", cfg.Dir)
+	}
+	cfg.Dir = dir
+	p := &Postgres{cfg: cfg, log: cfg.Log}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	majors, folders := existingClusters(dir)
+	if p.bin, err = findBinaries(ctx, cfg.BinDir, majors); err != nil {
+		return nil, err
+	}
+	if p.as, err = serverAccount(folders); err != nil {
+		return nil, err
+	}
+	p.cluster = filepath.Join(dir, "postgres-"+strconv.Itoa(p.bin.major))
+	if err := makeRoot(dir, p.as); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.start(ctx); err != nil {
+		return nil, fmt.Errorf("start the embedded PostgreSQL: %w", err)
+	}
+	return p, nil
+}
+
+// URL is the address of the database "payonce".
+func (p *Postgres) URL() string { return p.DatabaseURL(databaseName) }
+
+// DatabaseURL is the address of another database of this server.
+func (p *Postgres) DatabaseURL(name string) string {
+	query := url.Values{
+		"host": {p.socketDir}, "port": {strconv.Itoa(portNumber)}, "user": {userRole}, "sslmode": {"disable"},
+	}
+	// A slash needs no escape in a query, and people read and paste this.
+	return "postgres:///" + url.PathEscape(name) + "?" + strings.ReplaceAll(query.Encode(), "%2F", "/")
+}
+
+// Rung says, for people, which server was taken.
+func (p *Postgres) Rung() string {
+	return fmt.Sprintf("installed PostgreSQL %s (%s)", p.bin.version, p.bin.dir)
+}
+
+// Pid is the process id of the server, 0 while it is stopped.
+func (p *Postgres) Pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child == nil || p.child.ended() {
+		return 0
+	}
+	return p.child.pid()
+}
+
+// Stop shuts the server down, waits for it and gives the folder up. Open
+// connections are closed, their transactions rolled back. When ctx ends first
+// the server is ended by force, which loses nothing that was committed.
+func (p *Postgres) Stop(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stop(ctx, syscall.SIGINT)
+}
+
+// Kill ends the server as a crash would: no checkpoint, the next start recovers
+// from the log. For tests.
+func (p *Postgres) Kill() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return p.stop(ctx, syscall.SIGQUIT)
+}
+
+// Restart starts the server again, on the same folder and at the same URL;
+// first it stops a running one. For tests.
+func (p *Postgres) Restart(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.stop(ctx, syscall.SIGINT); err != nil {
+		return err
+	}
+	if err := p.start(ctx); err != nil {
+		return fmt.Errorf("restart the embedded PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// start takes the folder and brings the server up; it leaves nothing behind
+// when it fails.
+func (p *Postgres) start(ctx context.Context) (err error) {
+	var last ownerNote
+	if p.owner, last, err = own(p.cfg.Dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.giveUp())
+		}
+	}()
+	if err = p.makeSocketDir(last); err != nil {
+		return err
+	}
+	if err = p.owner.note(ownerNote{SocketDir: p.socketDir}); err != nil {
+		return err
+	}
+	if err = p.makeCluster(ctx); err != nil {
+		return err
+	}
+	if err = p.launch(ctx); err != nil {
+		return err
+	}
+	go p.reportEnd(p.child)
+	return p.owner.note(ownerNote{SocketDir: p.socketDir, URL: p.URL()})
+}
+
+func (p *Postgres) stop(ctx context.Context, sig syscall.Signal) error {
+	if p.owner == nil {
+		return nil
+	}
+	var err error
+	if p.child != nil {
+		err = p.child.stop(ctx, sig, syscall.SIGQUIT)
+	}
+	return errors.Join(err, p.giveUp())
+}
+
+// giveUp releases what start took, once no server runs.
+func (p *Postgres) giveUp() error {
+	p.child = nil
+	var err error
+	if !p.socketInside() && p.socketDir != "" {
+		err = os.RemoveAll(p.socketDir)
+	}
+	if p.owner != nil {
+		err = errors.Join(err, p.owner.release())
+		p.owner = nil
+	}
+	return err
+}
+
+// reportEnd logs a server that ends without being asked to. It is not started
+// again here: readiness fails, and whoever runs us decides.
+func (p *Postgres) reportEnd(c *child) {
+	<-c.done
+	if !c.stopping.Load() {
+		p.log.Error("the embedded PostgreSQL ended by itself", "pid", c.pid(), "how", c.err,
+			"log", filepath.Join(p.cfg.Dir, logName))
+	}
+}

@@ -1,0 +1,187 @@
+package embedded
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const redisPrefix = "redis-"
+
+// redisServer is an installed Redis and the private folder of its socket. Every
+// start of payonce has a folder of its own, so replicas on one machine may
+// share a data folder.
+type redisServer struct {
+	program string
+	folder  string
+	as      account
+
+	// nil while stopped
+	lock  *os.File // on the folder: who gets it may remove the folder
+	child *child
+}
+
+func (s *redisServer) socket() string { return filepath.Join(s.folder, "redis.sock") }
+
+// newRedisServer makes the folder inside dir, or in a temporary place when the
+// socket's path would get too long or the server's user can't get there.
+func newRedisServer(program, dir string) (*redisServer, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil || dir == "" {
+		return nil, fmt.Errorf("data folder %q is not usable: set DATA_DIR", dir)
+	}
+	as, err := serverAccount(nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &redisServer{program: program, as: as}
+	if err := makeRoot(abs, as); err == nil && len(abs)+len("/redis-1234567890/redis.sock") <= maxSocketPath {
+		removeAbandoned(abs)
+		if s.folder, err = os.MkdirTemp(abs, redisPrefix+"*"); err != nil {
+			return nil, fmt.Errorf("make a folder for Redis: %w", err)
+		}
+		return s, nil
+	}
+	s.folder, err = privateTemp("payonce-"+redisPrefix+"*", as)
+	return s, err
+}
+
+// start runs the server until it answers; it leaves nothing when it fails.
+func (s *redisServer) start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.removeFolder())
+		}
+	}()
+	if err := makePrivate(s.folder, s.as); err != nil {
+		return err
+	}
+	s.lock, err = os.OpenFile(filepath.Join(s.folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock Redis' folder: %w", err)
+	}
+	if ok, err := tryLock(s.lock, true); err != nil || !ok {
+		return errors.Join(fmt.Errorf("lock Redis' folder %s: taken", s.folder), err)
+	}
+	s.child, err = launchRedis(ctx, s.program, s.folder, s.as)
+	return err
+}
+
+func (s *redisServer) stop(ctx context.Context) error {
+	if s.child == nil {
+		return nil
+	}
+	err := s.child.stop(ctx, syscall.SIGTERM, syscall.SIGKILL)
+	s.child = nil
+	return errors.Join(err, s.removeFolder())
+}
+
+func (s *redisServer) removeFolder() error {
+	err := os.RemoveAll(s.folder)
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
+	}
+	return err
+}
+
+// removeAbandoned removes what killed processes left in dir. Folders younger
+// than a minute are spared: their owner may not have locked them yet.
+func removeAbandoned(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !entry.IsDir() || !strings.HasPrefix(entry.Name(), redisPrefix) ||
+			time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		path := filepath.Join(dir, entry.Name())
+		if taken, err := owned(filepath.Join(path, "lock")); err == nil && !taken {
+			_ = os.RemoveAll(path) // untidy at worst
+		}
+	}
+}
+
+func launchRedis(ctx context.Context, program, dir string, as account) (*child, error) {
+	logPath, socket := filepath.Join(dir, "redis.log"), filepath.Join(dir, "redis.sock")
+	out, err := openLog(logPath, as)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close() // the server has its own handle
+	cmd := exec.Command(program, redisArgs(dir, socket)...)
+	cmd.Env, cmd.Dir = childEnvironment(), "/"
+	cmd.Stdout, cmd.Stderr = out, out
+	c, err := startChild(cmd, as, syscall.SIGKILL)
+	if err != nil {
+		return nil, err
+	}
+	if err := waitPong(ctx, c, socket); err != nil {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return nil, errors.Join(fmt.Errorf("%w; the end of its log:\n%s", err, tail(logPath)),
+			c.stop(stopCtx, syscall.SIGTERM, syscall.SIGKILL))
+	}
+	return c, nil
+}
+
+func redisArgs(dir, socket string) []string {
+	return []string{
+		"--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", dir,
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning",
+		// Anything may be forgotten, so when memory is full the least used goes.
+		"--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru",
+	}
+}
+
+func waitPong(ctx context.Context, c *child, socket string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		err := pong(ctx, socket)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-c.done:
+			return fmt.Errorf("%s ended before it was ready (%v)", c.cmd.Path, c.err)
+		case <-ctx.Done():
+			return fmt.Errorf("%s did not answer in time: %w (%v)", c.cmd.Path, context.Cause(ctx), err)
+		case <-time.After(readyPause):
+		}
+	}
+}
+
+func pong(ctx context.Context, socket string) error {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(line, "+PONG") {
+		return fmt.Errorf("PING was answered with %q", strings.TrimSpace(line))
+	}
+	return nil
+}
