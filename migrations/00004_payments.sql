@@ -22,6 +22,7 @@ CREATE TABLE payments (
   amount_refunding         bigint      NOT NULL DEFAULT 0, -- reserved by refunds in flight
   amount_refunded          bigint      NOT NULL DEFAULT 0,
   authorization_expires_at timestamptz,
+  next_action_url          text,                      -- where the payer goes while status is requires_action
   description              text,
   metadata                 jsonb       NOT NULL DEFAULT '{}',
   version                  integer     NOT NULL DEFAULT 1,

@@ -59,6 +59,7 @@ type Payment struct {
 	AmountRefunding        int64 // reserved by refunds in flight
 	AmountRefunded         int64
 	AuthorizationExpiresAt *time.Time
+	NextActionURL          *string // where the payer goes while Status is requires_action
 	Description            *string
 	Metadata               JSON      `gorm:"not null;default:'{}'"`
 	Version                int       `gorm:"default:1"`

@@ -28,10 +28,10 @@ func (r *Payments) Insert(u *Unit, p *models.Payment) {
 // payments_guard counts the version up and refuses any arrow that is not in the table of transitions.
 func (r *Payments) Change(u *Unit, p *models.Payment, from models.PaymentStatus, version int) {
 	u.Guard("change the payment", `UPDATE payments SET status = $3, status_reason = $4, provider_reference = $5,
-		amount_authorized = $6, amount_captured = $7, authorization_expires_at = $8
+		amount_authorized = $6, amount_captured = $7, authorization_expires_at = $8, next_action_url = $11
 		WHERE merchant_id = $1 AND id = $2 AND status = $9 AND version = $10`,
 		p.MerchantID, p.ID, string(p.Status), p.StatusReason, p.ProviderReference,
-		p.AmountAuthorized, p.AmountCaptured, p.AuthorizationExpiresAt, string(from), version)
+		p.AmountAuthorized, p.AmountCaptured, p.AuthorizationExpiresAt, string(from), version, p.NextActionURL)
 }
 
 // Delete queues the removal of a payment that surely never reached the provider.

@@ -1,0 +1,74 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Job is one piece of work that is done again and again. Run returns how much it did; as long as that fills its batch
+// it is called again at once.
+type Job struct {
+	Name     string
+	Interval time.Duration
+	Batch    int
+	Run      func(ctx context.Context, batch int) (int, error)
+}
+
+// Runner owns the goroutines of its jobs.
+type Runner struct {
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	log     *slog.Logger
+}
+
+// Start begins to run the jobs. A failure is logged when it begins and when it is over, not at each round.
+func Start(ctx context.Context, log *slog.Logger, jobs ...Job) *Runner {
+	ctx, stop := context.WithCancel(ctx)
+	r := &Runner{stop: stop, log: log}
+	for _, job := range jobs {
+		r.running.Go(func() { r.loop(ctx, job) })
+	}
+	return r
+}
+
+// Stop ends the jobs and waits for the rounds that are under way.
+func (r *Runner) Stop() {
+	r.stop()
+	r.running.Wait()
+}
+
+func (r *Runner) loop(ctx context.Context, job Job) {
+	failing := false
+	for {
+		did, err := job.Run(ctx, job.Batch)
+		if ctx.Err() != nil {
+			return
+		}
+		if failed := err != nil; failed != failing {
+			failing = failed
+			r.report(ctx, job, err)
+		}
+		if err == nil && did >= job.Batch {
+			continue
+		}
+		// Jittered by a fifth: replicas that were started together don't keep asking together.
+		pause := time.NewTimer(job.Interval - job.Interval/5 + rand.N(2*job.Interval/5+1))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return
+		}
+	}
+}
+
+func (r *Runner) report(ctx context.Context, job Job, err error) {
+	if err == nil {
+		r.log.InfoContext(ctx, "job works again", "job", job.Name)
+		return
+	}
+	r.log.WarnContext(ctx, "job fails; it is tried again", "job", job.Name, "error", err)
+}

@@ -1,0 +1,46 @@
+package wire
+
+import (
+	"encoding/json"
+
+	"github.com/payonce/payonce/models"
+)
+
+// Order is an order as clients see it.
+type Order struct {
+	ID             string          `json:"id" example:"ord_01jd8x7w4n9q2m5k3r6t8v0y1z"`
+	Reference      *string         `json:"reference" extensions:"x-nullable" example:"basket-4711"`
+	Currency       string          `json:"currency" example:"EUR"`
+	Amount         int64           `json:"amount" example:"1999"` // minor units
+	AmountPaid     int64           `json:"amount_paid" example:"0"`
+	AmountRefunded int64           `json:"amount_refunded" example:"0"`
+	Status         string          `json:"status" enums:"pending_payment,paid,partially_paid,partially_refunded,refunded,canceled" example:"pending_payment"`
+	Items          []Item          `json:"items"`
+	Metadata       json.RawMessage `json:"metadata" swaggertype:"object,string"`
+	CreatedAt      string          `json:"created_at" format:"date-time" example:"2026-11-23T12:00:00.123456Z"`
+}
+
+// Item is one line of an order.
+type Item struct {
+	Name       string `json:"name" example:"Coffee"`
+	Quantity   int64  `json:"quantity" example:"2"`
+	UnitAmount int64  `json:"unit_amount" example:"350"` // minor units
+}
+
+// NewOrder renders a row.
+func NewOrder(o *models.Order) (Order, error) {
+	items := []Item{}
+	if o.Items != nil {
+		if err := json.Unmarshal(o.Items, &items); err != nil {
+			return Order{}, err
+		}
+	}
+	return Order{
+		ID: models.FormatID(models.PrefixOrder, o.ID), Reference: o.Reference, Currency: o.Currency, Amount: o.AmountTotal,
+		AmountPaid: o.AmountPaid, AmountRefunded: o.AmountRefunded, Status: string(o.Status), Items: items,
+		Metadata: object(o.Metadata), CreatedAt: Time(o.CreatedAt),
+	}, nil
+}
+
+// OrderPath is where an order is read.
+func OrderPath(id string) string { return "/v1/orders/" + id }
