@@ -1,0 +1,262 @@
+package repository
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"sync"
+	"time"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+// A value in Redis authenticates itself, because Redis may be flushed, restored, shared or lying. All integers are
+// big-endian:
+//
+//	version 1 | state 1 | merchant 16 | key hash 32 | ... | HMAC-SHA256 over all before it, 32
+//	completed: fingerprint 33 | expires_at, microseconds 8 | timeline 4 | status 2 | resource id 16 | resource type 1+n |
+//	           headers 1 x (name 1+n, value 2+n) | body 4+n
+//	hint:      token 16 | set at, microseconds of the store's clock 8
+const (
+	valueVersion   = 1
+	valueCompleted = 1
+	valueHint      = 2
+
+	valueHead = 2 + 16 + 32
+	valueTag  = sha256.Size
+	hintSize  = valueHead + 16 + 8 + valueTag
+
+	// maxCachedBody: larger bodies cost Redis more than they save Postgres.
+	maxCachedBody = 64 << 10
+)
+
+// badValue says why a value is not served; it is the label of a counter.
+type badValue string
+
+func (b badValue) Error() string { return "value in Redis refused: " + string(b) }
+
+// The reasons.
+const (
+	badType      badValue = "type"      // not a string, or not what a script returns
+	badSize      badValue = "size"      // shorter or longer than it says
+	badVersion   badValue = "version"   // another format, of an older or newer release
+	badSignature badValue = "signature" // any changed byte, or a retired secret
+	badState     badValue = "state"
+	badOwner     badValue = "owner" // genuine, but of another merchant or key
+	badTimeline  badValue = "timeline"
+	badExpired   badValue = "expired"
+	badHint      badValue = "hint_age" // genuine, but not of the last second
+)
+
+// hint is the note that a request with this key began less than a second ago.
+type hint struct {
+	token [16]byte
+	setAt time.Time
+}
+
+// valueCodec signs with the first secret and verifies with all of them, so that secrets rotate without a flush. Names
+// come from the first alone: while two releases disagree on it, they just don't find each other's values.
+type valueCodec struct {
+	name *macPool
+	sign []*macPool
+}
+
+func newValueCodec(secrets [][]byte) (*valueCodec, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("redis values: no secret")
+	}
+	c := &valueCodec{}
+	for i, secret := range secrets {
+		key, err := hkdf.Key(sha256.New, secret, nil, "payonce redis value 1", sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("derive the key of redis values: %w", err)
+		}
+		c.sign = append(c.sign, newMACPool(key))
+		if i > 0 {
+			continue
+		}
+		if key, err = hkdf.Key(sha256.New, secret, nil, "payonce redis name 1", sha256.Size); err != nil {
+			return nil, fmt.Errorf("derive the key of redis names: %w", err)
+		}
+		c.name = newMACPool(key)
+	}
+	return c, nil
+}
+
+// recordName is the Redis key of a merchant's idempotency key: no client text in it, and nothing to enumerate.
+func (c *valueCodec) recordName(tenant idempotency.Tenant, keyHash [32]byte) string {
+	var text [1 + 16 + 32]byte
+	text[0] = 'r'
+	copy(text[1:], tenant[:])
+	copy(text[17:], keyHash[:])
+	sum := c.name.sum(text[:])
+	return "idem:" + base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// limiterName is the Redis key of a limiter.
+func (c *valueCodec) limiterName(limiter string) string {
+	sum := c.name.sum([]byte("l" + limiter))
+	return "rl:" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+func valueHeader(state byte, tenant idempotency.Tenant, keyHash [32]byte, room int) []byte {
+	b := make([]byte, 0, room)
+	b = append(b, valueVersion, state)
+	b = append(b, tenant[:]...)
+	return append(b, keyHash[:]...)
+}
+
+func (c *valueCodec) signed(b []byte) []byte {
+	tag := c.sign[0].sum(b)
+	return append(b, tag[:]...)
+}
+
+func (c *valueCodec) encodeHint(tenant idempotency.Tenant, keyHash [32]byte, h hint) []byte {
+	b := valueHeader(valueHint, tenant, keyHash, hintSize)
+	b = append(b, h.token[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.setAt.UnixMicro())) //nolint:gosec // two's complement both ways
+	return c.signed(b)
+}
+
+// encode returns nil for what can't or shouldn't be cached.
+func (c *valueCodec) encode(rec *idempotency.Record) []byte {
+	r := rec.Response
+	if rec.State != idempotency.Completed || r == nil || !idempotency.Storable(r.Status) || len(r.Body) > maxCachedBody ||
+		len(r.Headers) > 255 || len(rec.Resource.Type) > 255 {
+		return nil
+	}
+	b := valueHeader(valueCompleted, rec.Tenant, rec.KeyHash, valueHead+256+len(r.Body)+128*len(r.Headers))
+	b = append(b, rec.Fingerprint[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(rec.ExpiresAt.UnixMicro())) //nolint:gosec // two's complement both ways
+	b = binary.BigEndian.AppendUint32(b, rec.Timeline)
+	b = binary.BigEndian.AppendUint16(b, uint16(r.Status)) //nolint:gosec // Storable: below 1000
+	b = append(b, rec.Resource.ID[:]...)
+	b = append(append(b, byte(len(rec.Resource.Type))), rec.Resource.Type...)
+	b = append(b, byte(len(r.Headers)))
+	for _, h := range r.Headers {
+		if len(h.Name) > 255 || len(h.Value) > 65535 {
+			return nil
+		}
+		b = append(append(b, byte(len(h.Name))), h.Name...)
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(h.Value))), h.Value...) //nolint:gosec // checked above
+	}
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(r.Body))), r.Body...) //nolint:gosec // checked above
+	return c.signed(b)
+}
+
+// decode returns a record or a hint of exactly this merchant and key, or a badValue. The signature is checked before
+// anything behind the version byte is believed.
+func (c *valueCodec) decode(b []byte, tenant idempotency.Tenant, keyHash [32]byte) (*idempotency.Record, *hint, error) {
+	if len(b) < valueHead+valueTag {
+		return nil, nil, badSize
+	}
+	if b[0] != valueVersion {
+		return nil, nil, badVersion
+	}
+	signed, tag := b[:len(b)-valueTag], b[len(b)-valueTag:]
+	if !c.verified(signed, tag) {
+		return nil, nil, badSignature
+	}
+	if idempotency.Tenant(signed[2:18]) != tenant || [32]byte(signed[18:50]) != keyHash {
+		return nil, nil, badOwner
+	}
+	rest := &valueReader{b: signed[valueHead:]}
+	switch signed[1] {
+	case valueCompleted:
+		rec, err := readRecord(rest, tenant, keyHash)
+		return rec, nil, err
+	case valueHint:
+		h := &hint{}
+		copy(h.token[:], rest.next(16))
+		h.setAt = rest.time()
+		return nil, h, rest.end()
+	}
+	return nil, nil, badState
+}
+
+func (c *valueCodec) verified(signed, tag []byte) bool {
+	for _, key := range c.sign {
+		if sum := key.sum(signed); hmac.Equal(sum[:], tag) {
+			return true
+		}
+	}
+	return false
+}
+
+func readRecord(r *valueReader, tenant idempotency.Tenant, keyHash [32]byte) (*idempotency.Record, error) {
+	rec := &idempotency.Record{Tenant: tenant, KeyHash: keyHash, State: idempotency.Completed}
+	response := &idempotency.Response{}
+	copy(rec.Fingerprint[:], r.next(len(rec.Fingerprint)))
+	rec.ExpiresAt = r.time()
+	rec.Timeline = uint32(r.uint(4)) //nolint:gosec // 4 bytes
+	response.Status = int(r.uint(2)) //nolint:gosec // 2 bytes
+	copy(rec.Resource.ID[:], r.next(16))
+	rec.Resource.Type = r.text(1)
+	for range r.uint(1) {
+		response.Headers = append(response.Headers, idempotency.Header{Name: r.text(1), Value: r.text(2)})
+	}
+	response.Body = append([]byte{}, r.next(int(r.uint(4)))...) //nolint:gosec // 4 bytes
+	if err := r.end(); err != nil {
+		return nil, err
+	}
+	if !idempotency.Storable(response.Status) { // only a release with a bug signs this
+		return nil, badState
+	}
+	response.Resource, rec.Response = rec.Resource, response
+	return rec, nil
+}
+
+// valueReader cuts a value into its fields; a read past the end is remembered and returns nothing.
+type valueReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *valueReader) next(n int) []byte {
+	if r.bad || n > len(r.b) {
+		r.bad = true
+		return nil
+	}
+	field := r.b[:n]
+	r.b = r.b[n:]
+	return field
+}
+
+func (r *valueReader) uint(size int) (n uint64) {
+	for _, b := range r.next(size) {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+func (r *valueReader) text(size int) string { return string(r.next(int(r.uint(size)))) } //nolint:gosec // at most 2 bytes
+
+func (r *valueReader) time() time.Time { return time.UnixMicro(int64(r.uint(8))).UTC() } //nolint:gosec // as written
+
+func (r *valueReader) end() error {
+	if r.bad || len(r.b) > 0 {
+		return badSize
+	}
+	return nil
+}
+
+// macPool keeps keyed HMAC states: setting one up costs more than a short message does.
+type macPool struct{ pool sync.Pool }
+
+func newMACPool(key []byte) *macPool {
+	return &macPool{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+func (m *macPool) sum(text []byte) (sum [sha256.Size]byte) {
+	mac := m.pool.Get().(hash.Hash) //nolint:forcetypeassert // only New fills the pool
+	mac.Reset()
+	mac.Write(text)
+	mac.Sum(sum[:0])
+	m.pool.Put(mac)
+	return sum
+}
