@@ -1,0 +1,146 @@
+package simulator
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// lookUp wraps a reading route: authenticated, decided under the lock, answered when what it shows is on the disk.
+func (s *Simulator) lookUp(read func(account, id string, query url.Values) *answer) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		account, refusal := accountOf(r)
+		if refusal != nil {
+			write(w, refusal)
+			return
+		}
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			write(w, invalid("", "", "The query could not be read."))
+			return
+		}
+		s.mu.Lock()
+		a, wait := read(account, r.PathValue("id"), query), s.book.settled()
+		s.mu.Unlock()
+		s.reply(w, a, wait)
+	}
+}
+
+func (s *Simulator) getIntent(account, id string, _ url.Values) *answer {
+	if found := s.intentOf(account, id); found != nil {
+		return success(found.Intent)
+	}
+	return notFound("payment_intent", id)
+}
+
+func (s *Simulator) getRefund(account, id string, _ url.Values) *answer {
+	if found := s.refunds[id]; found != nil && found.Account == account {
+		return success(found.Refund)
+	}
+	return notFound("refund", id)
+}
+
+// listIntents answers newest first. created never decreases along the order, so the walk ends at the first older one.
+func (s *Simulator) listIntents(account, _ string, query url.Values) *answer {
+	p := newParams(query)
+	limit := p.limit()
+	from, to := p.since()
+	after := p.get("starting_after")
+	if refusal := p.refusal(); refusal != nil {
+		return refusal
+	}
+	start := len(s.order)
+	if after != "" {
+		found := s.intentOf(account, after)
+		if found == nil {
+			return invalid(codeResourceMissing, "starting_after", "No such payment_intent: '"+after+"'")
+		}
+		start = found.position
+	}
+	l := list{Object: "list", URL: "/v1/payment_intents", Data: []any{}}
+	for i := start - 1; i >= 0; i-- {
+		r := s.intents[s.order[i]]
+		if r.Intent.Created < from {
+			break
+		}
+		if r.Account != account || r.Intent.Created > to {
+			continue
+		}
+		if len(l.Data) == limit {
+			l.HasMore = true
+			break
+		}
+		l.Data = append(l.Data, r.Intent)
+	}
+	return success(l)
+}
+
+// listRefunds answers newest first, of one payment intent or of all.
+func (s *Simulator) listRefunds(account, _ string, query url.Values) *answer {
+	p := newParams(query)
+	limit := p.limit()
+	from, to := p.since()
+	intentID, after := p.get("payment_intent"), p.get("starting_after")
+	if refusal := p.refusal(); refusal != nil {
+		return refusal
+	}
+	if known := s.refunds[after]; after != "" && (known == nil || known.Account != account) {
+		return invalid(codeResourceMissing, "starting_after", "No such refund: '"+after+"'")
+	}
+	l := list{Object: "list", URL: "/v1/refunds", Data: []any{}}
+	for i := len(s.refunded) - 1; i >= 0; i-- {
+		r := s.refunds[s.refunded[i]]
+		if after != "" {
+			if r.Refund.ID == after {
+				after = ""
+			}
+			continue
+		}
+		wanted := r.Account == account && (intentID == "" || r.Refund.PaymentIntent == intentID) &&
+			r.Refund.Created >= from && r.Refund.Created <= to
+		if !wanted {
+			continue
+		}
+		if len(l.Data) == limit {
+			l.HasMore = true
+			break
+		}
+		l.Data = append(l.Data, r.Refund)
+	}
+	return success(l)
+}
+
+// limit reads a page's size: 1 to 100, 10 by default.
+func (p *params) limit() int {
+	value := p.get("limit")
+	if value == "" {
+		return 10
+	}
+	n := p.integer("limit", value)
+	if n < 1 || n > 100 {
+		p.refuse(codeParameterInvalid, "limit", "limit must be from 1 to 100")
+		return 1
+	}
+	return int(n)
+}
+
+// since reads created[gte], [gt], [lte] and [lt] as one closed range of Unix seconds.
+func (p *params) since() (from, to int64) {
+	to = 1<<63 - 1
+	for _, bound := range []struct {
+		name  string
+		lower bool
+		shift int64
+	}{{"created[gte]", true, 0}, {"created[gt]", true, 1}, {"created[lte]", false, 0}, {"created[lt]", false, -1}} {
+		value := p.get(bound.name)
+		if value == "" {
+			continue
+		}
+		n := p.integer(bound.name, value) + bound.shift
+		if bound.lower {
+			from = max(from, n)
+		} else {
+			to = min(to, n)
+		}
+	}
+	return from, to
+}
