@@ -241,7 +241,7 @@ func Variables() []Variable {
 		"log_format": "`text` on a terminal, else `json`",
 	})
 	if err != nil {
-		panic(err) //nolint:forbidigo // a wrong tag of Config: the first test finds it
+		panic(err) // a tag of Config is wrong: the first test finds it
 	}
 	var variables []Variable
 	for _, flag := range parser.Model.Flags {

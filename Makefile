@@ -1,0 +1,53 @@
+# Tools are pinned in tools/go.mod, so that the service's own go.mod holds only what the service needs.
+TOOL    := go tool -modfile=tools/go.mod
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race fuzz lint format generate dead ci up down clean
+
+help: ## show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the service with its own PostgreSQL and Redis
+	go run .
+
+build: ## build the static binary bin/payonce
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/payonce .
+
+test: ## run every test; they start the stores that they need
+	go test ./...
+
+race: ## run every test under the race detector
+	go test -race ./...
+
+FUZZTIME ?= 10s
+fuzz: ## fuzz each target for FUZZTIME (10s)
+	@go list ./... | while read -r package; do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+	  done; \
+	done
+
+lint: ## check style, the arrows between packages, and common mistakes
+	$(TOOL) golangci-lint run
+
+format: ## format the Go files
+	$(TOOL) gofumpt -w $$(git ls-files -co --exclude-standard '*.go')
+
+generate: ## write the generated files again (docs/)
+	go generate ./...
+
+dead: ## list functions that nothing reaches
+	$(TOOL) deadcode -test ./...
+
+ci: ## do all that a merge requires
+	.ci/run
+
+up: ## start the service with docker compose (copy .env.example to .env first)
+	docker compose up --build --wait
+
+down: ## stop what `make up` started; data stays in its volumes
+	docker compose down
+
+clean: ## remove what was built
+	rm -rf bin payonce
