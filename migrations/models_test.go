@@ -141,4 +141,6 @@ func TestEveryStructWithGORMTagsIsCompared(t *testing.T) {
 	}
 }
 
-func isColumn(field *ast.Field) bool { return field.Tag != nil && strings.Contains(field.Tag.Value, "gorm:") }
+func isColumn(field *ast.Field) bool {
+	return field.Tag != nil && strings.Contains(field.Tag.Value, "gorm:")
+}
