@@ -5,8 +5,8 @@ local interval, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
-local stored = redis.call('GET', KEYS[1])
-local tat = stored and tonumber(stored) or now -- what is not a number counts as absent
+local stored = redis.pcall('GET', KEYS[1])
+local tat = type(stored) == 'string' and tonumber(stored) or now -- what is not a number counts as absent
 if not (tat > now) then tat = now end
 if tat > now + capacity then tat = now + capacity end -- a clock that jumped back, or a lie, costs one burst at most
 
