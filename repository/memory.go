@@ -39,7 +39,7 @@ func NewMemory(bytes int, authority idempotency.Authority) (*Memory, error) {
 	}
 	cache, err := otter.New(&otter.Options[memoryKey, *idempotency.Record]{
 		MaximumWeight: uint64(bytes),
-		Weigher:       func(_ memoryKey, rec *idempotency.Record) uint32 { return uint32(weight(rec)) }, //nolint:gosec // at most largest
+		Weigher:       func(_ memoryKey, rec *idempotency.Record) uint32 { return uint32(weight(rec)) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("memory of %d bytes: %w", bytes, err)

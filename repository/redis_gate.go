@@ -61,7 +61,7 @@ var _ idempotency.Gate = (*RedisGate)(nil)
 func NewRedisGate(client redis.UniversalClient, cfg GateConfig) *RedisGate {
 	codec, err := newValueCodec(cfg.Secrets)
 	if err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // see above
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -211,14 +211,15 @@ func (g *RedisGate) rate(ctx context.Context, to redis.Scripter, limiter string)
 	return g.script.EvalSha(ctx, to, []string{g.codec.limiterName(limiter)}, g.gcra.interval, g.gcra.capacity)
 }
 
-// limiterError is nil for a lost script, which is repaired, and for a limiter's key that somebody else wrote.
+// limiterError is nil for a lost script, which is repaired.
 func (g *RedisGate) limiterError(rate *redis.Cmd) error {
-	if rate == nil || rate.Err() == nil || isNoScript(rate.Err()) || isWrongType(rate.Err()) {
+	if rate == nil || rate.Err() == nil || isNoScript(rate.Err()) {
 		return nil
 	}
-	return rate.Err() //nolint:wrapcheck // labelled by redisGuard.do
+	return rate.Err()
 }
 
+// lookUpError is nil for a key that somebody else wrote: that is a bad value, not a bad Redis.
 func (g *RedisGate) lookUpError(get *redis.StringCmd) error {
 	if isWrongType(get.Err()) {
 		return nil

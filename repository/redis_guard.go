@@ -133,7 +133,7 @@ func (g *redisGuard) do(ctx context.Context, timeout time.Duration, run func(ctx
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		g.observe.Redis(RedisBreakerOpen)
 	}
-	return err //nolint:wrapcheck // a redisError, or the breaker's own
+	return err
 }
 
 // bad counts a value that is not served. It is no failure of the connection, so the breaker doesn't hear of it.
@@ -169,7 +169,7 @@ func isWrongType(err error) bool { return err != nil && strings.HasPrefix(err.Er
 func firstError(commands ...redis.Cmder) error {
 	for _, command := range commands {
 		if err := command.Err(); err != nil && !errors.Is(err, redis.Nil) {
-			return err //nolint:wrapcheck // labelled by redisGuard.do
+			return err
 		}
 	}
 	return nil

@@ -140,7 +140,7 @@ func (p *publisher) send(batch []*errand) {
 		}
 		if load { // not in the pipeline: a Cluster needs it on every node
 			if err := p.client.ScriptLoad(ctx, p.script).Err(); err != nil {
-				return err //nolint:wrapcheck // labelled by redisGuard.do
+				return err
 			}
 		}
 		commands, _ := pipe.Exec(ctx)

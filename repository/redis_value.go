@@ -119,7 +119,7 @@ func (c *valueCodec) signed(b []byte) []byte {
 func (c *valueCodec) encodeHint(tenant idempotency.Tenant, keyHash [32]byte, h hint) []byte {
 	b := valueHeader(valueHint, tenant, keyHash, hintSize)
 	b = append(b, h.token[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.setAt.UnixMicro())) //nolint:gosec // two's complement both ways
+	b = binary.BigEndian.AppendUint64(b, uint64(h.setAt.UnixMicro()))
 	return c.signed(b)
 }
 
@@ -132,9 +132,9 @@ func (c *valueCodec) encode(rec *idempotency.Record) []byte {
 	}
 	b := valueHeader(valueCompleted, rec.Tenant, rec.KeyHash, valueHead+256+len(r.Body)+128*len(r.Headers))
 	b = append(b, rec.Fingerprint[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(rec.ExpiresAt.UnixMicro())) //nolint:gosec // two's complement both ways
+	b = binary.BigEndian.AppendUint64(b, uint64(rec.ExpiresAt.UnixMicro()))
 	b = binary.BigEndian.AppendUint32(b, rec.Timeline)
-	b = binary.BigEndian.AppendUint16(b, uint16(r.Status)) //nolint:gosec // Storable: below 1000
+	b = binary.BigEndian.AppendUint16(b, uint16(r.Status))
 	b = append(b, rec.Resource.ID[:]...)
 	b = append(append(b, byte(len(rec.Resource.Type))), rec.Resource.Type...)
 	b = append(b, byte(len(r.Headers)))
@@ -143,9 +143,9 @@ func (c *valueCodec) encode(rec *idempotency.Record) []byte {
 			return nil
 		}
 		b = append(append(b, byte(len(h.Name))), h.Name...)
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(h.Value))), h.Value...) //nolint:gosec // checked above
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(h.Value))), h.Value...)
 	}
-	b = append(binary.BigEndian.AppendUint32(b, uint32(len(r.Body))), r.Body...) //nolint:gosec // checked above
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(r.Body))), r.Body...)
 	return c.signed(b)
 }
 
@@ -193,14 +193,14 @@ func readRecord(r *valueReader, tenant idempotency.Tenant, keyHash [32]byte) (*i
 	response := &idempotency.Response{}
 	copy(rec.Fingerprint[:], r.next(len(rec.Fingerprint)))
 	rec.ExpiresAt = r.time()
-	rec.Timeline = uint32(r.uint(4)) //nolint:gosec // 4 bytes
-	response.Status = int(r.uint(2)) //nolint:gosec // 2 bytes
+	rec.Timeline = uint32(r.uint(4))
+	response.Status = int(r.uint(2))
 	copy(rec.Resource.ID[:], r.next(16))
 	rec.Resource.Type = r.text(1)
 	for range r.uint(1) {
 		response.Headers = append(response.Headers, idempotency.Header{Name: r.text(1), Value: r.text(2)})
 	}
-	response.Body = append([]byte{}, r.next(int(r.uint(4)))...) //nolint:gosec // 4 bytes
+	response.Body = append([]byte{}, r.next(int(r.uint(4)))...)
 	if err := r.end(); err != nil {
 		return nil, err
 	}
@@ -234,9 +234,9 @@ func (r *valueReader) uint(size int) (n uint64) {
 	return n
 }
 
-func (r *valueReader) text(size int) string { return string(r.next(int(r.uint(size)))) } //nolint:gosec // at most 2 bytes
+func (r *valueReader) text(size int) string { return string(r.next(int(r.uint(size)))) }
 
-func (r *valueReader) time() time.Time { return time.UnixMicro(int64(r.uint(8))).UTC() } //nolint:gosec // as written
+func (r *valueReader) time() time.Time { return time.UnixMicro(int64(r.uint(8))).UTC() }
 
 func (r *valueReader) end() error {
 	if r.bad || len(r.b) > 0 {
@@ -253,7 +253,7 @@ func newMACPool(key []byte) *macPool {
 }
 
 func (m *macPool) sum(text []byte) (sum [sha256.Size]byte) {
-	mac := m.pool.Get().(hash.Hash) //nolint:forcetypeassert // only New fills the pool
+	mac := m.pool.Get().(hash.Hash) // only New fills the pool
 	mac.Reset()
 	mac.Write(text)
 	mac.Sum(sum[:0])

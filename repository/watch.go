@@ -166,7 +166,7 @@ func LookAtPostgres(db *sql.DB) func(ctx context.Context) (Observation, error) {
 		if err != nil {
 			return Observation{}, classify("watch", err, false)
 		}
-		o.Timeline = uint32(timeline) //nolint:gosec // 32 bits of the WAL file's name
+		o.Timeline = uint32(timeline)
 		return o, nil
 	}
 }

@@ -1,0 +1,133 @@
+package repository
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// syncBuffer collects log lines of several goroutines.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) count(text string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Count(b.buf.String(), text)
+}
+
+func textLog() (*slog.Logger, *syncBuffer) {
+	out := &syncBuffer{}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})), out
+}
+
+// fakeStore answers looks from its fields; an error while down.
+type fakeStore struct {
+	mu     sync.Mutex
+	offset time.Duration // its clock is so far from ours
+	trip   time.Duration // each way
+	down   bool
+	sees   Observation
+	looks  int
+}
+
+func (f *fakeStore) look(context.Context) (Observation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks++
+	time.Sleep(f.trip)
+	if f.down {
+		return Observation{}, errors.New("away")
+	}
+	o := f.sees
+	o.Now = time.Now().Add(f.offset)
+	time.Sleep(f.trip)
+	return o, nil
+}
+
+func (f *fakeStore) change(do func(*fakeStore)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do(f)
+}
+
+func TestAWatchTellsTheStoresClockWhateverThisMachineThinks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, _ := textLog()
+		store := &fakeStore{offset: -time.Hour, trip: 10 * time.Millisecond, sees: Observation{Timeline: 7, Epoch: Epoch{2, 5}}}
+		w := NewWatch(store.look, 0, log)
+		if err := w.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		time.Sleep(200 * time.Millisecond)
+		if got, want := w.Now(), time.Now().Add(-time.Hour); !got.Equal(want) {
+			t.Errorf("now %v, want %v", got, want)
+		}
+		if w.Timeline() != 7 || w.Epoch() != (Epoch{2, 5}) {
+			t.Error(w.Timeline(), w.Epoch())
+		}
+		store.change(func(f *fakeStore) { f.offset, f.sees = time.Hour, Observation{Timeline: 8, Epoch: Epoch{3, 6}} })
+		time.Sleep(DefaultWatchInterval)
+		if w.Timeline() != 8 || w.Epoch() != (Epoch{3, 6}) || !w.Now().Equal(time.Now().Add(time.Hour)) {
+			t.Error("a promotion is not noticed within the interval:", w.Timeline(), w.Epoch(), w.Now())
+		}
+	})
+}
+
+func TestAWatchGoesOnWithItsLastValuesWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, out := textLog()
+		store := &fakeStore{offset: time.Minute, sees: Observation{Timeline: 7}}
+		w := NewWatch(store.look, time.Second, log)
+		if err := w.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		store.change(func(f *fakeStore) { f.down = true })
+		time.Sleep(time.Hour)
+		if !w.Now().Equal(time.Now().Add(time.Minute)) || w.Timeline() != 7 {
+			t.Error("lost its values:", w.Now(), w.Timeline())
+		}
+		store.change(func(f *fakeStore) { f.down = false })
+		time.Sleep(time.Minute)
+		if out.count("can't be watched") != 1 || out.count("watched again") != 1 {
+			t.Error("one line per change of state, got:", out.buf.String())
+		}
+		w.Close()
+		w.Close()
+		before := store.looks
+		time.Sleep(time.Minute)
+		if store.looks != before {
+			t.Error("looks after Close")
+		}
+	})
+}
+
+func TestAWatchDoesNotStartWithoutItsStore(t *testing.T) {
+	t.Parallel()
+	log, _ := textLog()
+	w := NewWatch((&fakeStore{down: true}).look, time.Second, log)
+	if err := w.Start(t.Context()); err == nil {
+		t.Error("started")
+	}
+	w.Close()
+	if w.Timeline() != 0 || w.Epoch() != (Epoch{}) || time.Since(w.Now()).Abs() > time.Minute {
+		t.Error("before the first look:", w.Timeline(), w.Epoch(), w.Now())
+	}
+}
