@@ -42,6 +42,11 @@ func findBinaries(ctx context.Context, binDir string, existing []int) (binaries,
 				binDir, err, oldestMajor)
 		}
 	}
+	return choose(all, existing)
+}
+
+// choose picks among the installed servers.
+func choose(all []binaries, existing []int) (binaries, error) {
 	if len(all) == 0 {
 		return binaries{}, fmt.Errorf("%w (%d or newer): set DATABASE_URL to a server that runs, "+
 			"install PostgreSQL (%s), or set PG_BIN_DIR to the folder that holds initdb and postgres",

@@ -58,7 +58,7 @@ func (p *Postgres) initdb(ctx context.Context, dir string) error {
 	// Locale C: text sorts by its bytes, alike on every machine, and an upgrade
 	// of the C library can't corrupt an index. Trust: who may open the socket
 	// is decided by its folder's mode.
-	args := []string{"-D", dir, "-U", userRole, "--encoding=UTF8", "--locale=C", "--auth=trust"}
+	args := []string{"-U", userRole, "--encoding=UTF8", "--locale=C", "--auth=trust"}
 	if p.cfg.Settings["fsync"] == "off" {
 		args = append(args, "--no-sync")
 	}
@@ -66,6 +66,11 @@ func (p *Postgres) initdb(ctx context.Context, dir string) error {
 	cmd := exec.Command(p.bin.path("initdb"), args...)
 	cmd.Env, cmd.Dir = childEnvironment(), "/"
 	cmd.Stdout, cmd.Stderr = &output, &output
+	done, err := p.passFolder(cmd, dir)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := run(ctx, cmd, p.as); err != nil {
 		return fmt.Errorf("initdb in %s: %w: %s", dir, err, strings.TrimSpace(lastBytes(output.String())))
 	}
@@ -77,6 +82,23 @@ func (p *Postgres) initdb(ctx context.Context, dir string) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// passFolder tells cmd to work in dir: by its name, or by a handle where the
+// server's user may not go the way there. A temporary folder that root made is
+// such a place. Only root can pass this handle, and it opens nothing but dir.
+func (p *Postgres) passFolder(cmd *exec.Cmd, dir string) (done func(), err error) {
+	if !p.closed {
+		cmd.Args = append(cmd.Args, "-D", dir)
+		return func() {}, nil
+	}
+	handle, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the cluster's folder: %w", err)
+	}
+	cmd.ExtraFiles = []*os.File{handle} // the first of them is number 3
+	cmd.Args = append(cmd.Args, "-D", "/proc/self/fd/3")
+	return func() { handle.Close() }, nil
 }
 
 // syncFolder makes a rename in dir last.
@@ -93,8 +115,8 @@ func syncFolder(dir string) error {
 }
 
 // makeSocketDir makes the folder of the socket: inside the data folder, or
-// where a path that is too long for a socket leaves no choice, in a temporary
-// one. After a crash it clears the temporary one of the last owner away.
+// where that path is too long for a socket or closed to the server's user, in
+// a temporary one. After a crash it clears the temporary one of the last owner away.
 func (p *Postgres) makeSocketDir(last ownerNote) error {
 	if base := filepath.Base(last.SocketDir); strings.HasPrefix(base, socketPrefix) && last.SocketDir != p.socketDir {
 		_ = os.RemoveAll(last.SocketDir) // somebody else's by now, perhaps
@@ -103,9 +125,8 @@ func (p *Postgres) makeSocketDir(last ownerNote) error {
 		return makePrivate(p.socketDir, p.as)
 	}
 	inside := filepath.Join(p.cfg.Dir, "run")
-	// PostgreSQL splits the setting at commas; it can quote, but other tools
-	// that read the URL can't.
-	if len(inside)+len("/.s.PGSQL.5432") <= maxSocketPath && !strings.Contains(inside, ",") {
+	// A comma separates folders, in the server's setting and in the URL.
+	if !p.closed && len(inside)+len("/.s.PGSQL.5432") <= maxSocketPath && !strings.Contains(inside, ",") {
 		p.socketDir = inside
 		return makePrivate(inside, p.as)
 	}
@@ -159,7 +180,7 @@ func (p *Postgres) serverArgs() []string {
 	for name, value := range p.cfg.Settings {
 		settings[name] = value
 	}
-	args := []string{"-D", p.cluster}
+	var args []string
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)
 	}

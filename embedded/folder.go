@@ -33,23 +33,29 @@ func DefaultDataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "payonce"), nil
 }
 
-// makeRoot makes the data folder and lets the servers' user through it. Only
-// through: files in it, such as the secret key, have modes of their own.
+// makeRoot makes the data folder. Folders that are made here let the servers'
+// user through, and only through: what lies in them has modes of its own. A
+// folder that was there keeps its mode.
 func makeRoot(dir string, as account) error {
+	var missing []string
+	for path := dir; ; path = filepath.Dir(path) {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			break
+		}
+		missing = append(missing, path)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data folder %s: %w: set DATA_DIR to a folder that can be written", dir, err)
 	}
 	if !as.drop {
 		return nil
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("look at the data folder %s: %w", dir, err)
+	for _, path := range missing {
+		if err := os.Chmod(path, 0o711); err != nil {
+			return fmt.Errorf("let user %s through folder %s: %w", as.name, path, err)
+		}
 	}
-	if err := os.Chmod(dir, info.Mode().Perm()|0o011); err != nil {
-		return fmt.Errorf("let user %s through the data folder %s: %w", as.name, dir, err)
-	}
-	return as.checkEnter(dir)
+	return nil
 }
 
 // makePrivate makes an empty folder that only the account may use.

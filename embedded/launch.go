@@ -57,6 +57,11 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	cmd := exec.Command(p.bin.path("postgres"), p.serverArgs()...)
 	cmd.Env, cmd.Dir = childEnvironment(), "/"
 	cmd.Stdout, cmd.Stderr = out, out
+	done, err := p.passFolder(cmd, p.cluster)
+	if err != nil {
+		return err
+	}
+	defer done()
 	// SIGQUIT on our death: it ends at once and leaves no sessions behind; the
 	// next start recovers from the log.
 	if p.child, err = startChild(cmd, p.as, syscall.SIGQUIT); err != nil {
@@ -132,7 +137,7 @@ func (p *Postgres) clearLeftover(ctx context.Context) (crashed bool, err error) 
 	if err != nil || !processAlive(pid) {
 		return true, nil // PostgreSQL clears a dead server's file away itself
 	}
-	if strings.Contains(commandOf(pid), p.cluster) {
+	if worksIn(pid, p.cluster) {
 		return true, p.endOrphan(ctx, pid)
 	}
 	// The number belongs to another program now, as it often does after a
@@ -151,7 +156,7 @@ func (p *Postgres) endOrphan(ctx context.Context, pid int) error {
 	const ask = 2 * time.Second
 	p.log.Info("waiting for the previous server to end", "pid", pid)
 	begin, asked := time.Now(), false
-	for processAlive(pid) && strings.Contains(commandOf(pid), p.cluster) {
+	for processAlive(pid) && worksIn(pid, p.cluster) {
 		waited := time.Since(begin)
 		if waited > patience {
 			return fmt.Errorf("a server of an earlier run still holds %s: end process %d", p.cluster, pid)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -39,11 +40,11 @@ func watchParent(pid int, onDeath syscall.Signal) (release func(), err error) {
 	}, nil
 }
 
-// commandOf returns the command line of a process, "" if it can't be read.
-func commandOf(pid int) string {
+// canPassFolders says whether a child can get a folder as a handle.
+const canPassFolders = false
+
+// worksIn says whether the process is the server of the cluster in dir.
+func worksIn(pid int, dir string) bool {
 	line, err := exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
-	if err != nil {
-		return ""
-	}
-	return string(line)
+	return err == nil && strings.Contains(string(line), dir)
 }

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"syscall"
@@ -16,11 +15,17 @@ func childAttributes(as account, onDeath syscall.Signal) *syscall.SysProcAttr {
 // watchParent has nothing to do: the kernel watches.
 func watchParent(int, syscall.Signal) (release func(), err error) { return func() {}, nil }
 
-// commandOf returns the command line of a process, "" if it can't be read.
-func commandOf(pid int) string {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+// canPassFolders says whether a child can get a folder as a handle.
+const canPassFolders = true
+
+// worksIn says whether the process is a server of the cluster in dir: each of
+// them has it as its working directory. False for one that has ended and whose
+// parent has not noticed yet.
+func worksIn(pid int, dir string) bool {
+	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pid))
 	if err != nil {
-		return ""
+		return false
 	}
-	return string(bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
+	ours, err := os.Stat(dir)
+	return err == nil && os.SameFile(theirs, ours)
 }

@@ -10,6 +10,8 @@ import (
 // supported says whether servers can be run as children here.
 const supported = false
 
+const canPassFolders = false
+
 func tryLock(*os.File, bool) (bool, error)                         { return true, nil }
 func processAlive(int) bool                                        { return false }
 func signalProcess(int, syscall.Signal) error                      { return nil }
@@ -18,4 +20,4 @@ func (a account) own(string) error                                 { return nil 
 func (a account) checkEnter(string) error                          { return nil }
 func childAttributes(account, syscall.Signal) *syscall.SysProcAttr { return nil }
 func watchParent(int, syscall.Signal) (release func(), err error)  { return func() {}, nil }
-func commandOf(int) string                                         { return "" }
+func worksIn(int, string) bool                                     { return false }

@@ -39,6 +39,7 @@ type Postgres struct {
 	as        account
 	cluster   string // its data, inside cfg.Dir
 	socketDir string
+	closed    bool // p.as may not enter cfg.Dir
 
 	mu    sync.Mutex // guards start and stop, so that one never overtakes another
 	owner *owner     // nil while stopped
@@ -74,6 +75,12 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	p.cluster = filepath.Join(dir, "postgres-"+strconv.Itoa(p.bin.major))
 	if err := makeRoot(dir, p.as); err != nil {
 		return nil, err
+	}
+	if err := p.as.checkEnter(dir); err != nil {
+		if !canPassFolders {
+			return nil, err
+		}
+		p.closed = true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

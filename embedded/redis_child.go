@@ -43,13 +43,17 @@ func newRedisServer(program, dir string) (*redisServer, error) {
 		return nil, err
 	}
 	s := &redisServer{program: program, as: as}
-	if err := makeRoot(abs, as); err == nil && len(abs)+len("/redis-1234567890/redis.sock") <= maxSocketPath {
-		removeAbandoned(abs)
+	if err := makeRoot(abs, as); err != nil {
+		return nil, err
+	}
+	if as.checkEnter(abs) == nil && len(abs)+len("/redis-1234567890/redis.sock") <= maxSocketPath {
+		removeAbandoned(abs, redisPrefix)
 		if s.folder, err = os.MkdirTemp(abs, redisPrefix+"*"); err != nil {
 			return nil, fmt.Errorf("make a folder for Redis: %w", err)
 		}
 		return s, nil
 	}
+	removeAbandoned(os.TempDir(), "payonce-"+redisPrefix)
 	s.folder, err = privateTemp("payonce-"+redisPrefix+"*", as)
 	return s, err
 }
@@ -95,14 +99,14 @@ func (s *redisServer) removeFolder() error {
 
 // removeAbandoned removes what killed processes left in dir. Folders younger
 // than a minute are spared: their owner may not have locked them yet.
-func removeAbandoned(dir string) {
+func removeAbandoned(dir, prefix string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err != nil || !entry.IsDir() || !strings.HasPrefix(entry.Name(), redisPrefix) ||
+		if err != nil || !entry.IsDir() || !strings.HasPrefix(entry.Name(), prefix) ||
 			time.Since(info.ModTime()) < time.Minute {
 			continue
 		}
