@@ -3,7 +3,7 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint format generate dead ci up down clean
+.PHONY: help run build test race fuzz lint format generate dead ci env up down clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,14 @@ dead: ## list functions that nothing reaches
 ci: ## do all that a merge requires
 	.ci/run
 
-up: ## start the service with docker compose (copy .env.example to .env first)
+env: .env ## write .env for docker compose, with fresh secrets
+.env:
+	@umask 077; sed \
+	  -e "s|^POSTGRES_PASSWORD=$$|&$$(openssl rand -hex 24)|" \
+	  -e "s|^SECRET_KEY=$$|&$$(openssl rand -base64 32)|" \
+	  -e "s|^PROVIDER_SECRET_KEY=$$|&sk_test_$$(openssl rand -hex 12)|" .env.example > $@
+
+up: .env ## start the service with docker compose
 	docker compose up --build --wait
 
 down: ## stop what `make up` started; data stays in its volumes
