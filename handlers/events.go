@@ -1,0 +1,64 @@
+package handlers
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/payonce/payonce/cursor"
+	"github.com/payonce/payonce/middleware"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/wire"
+)
+
+// Events are the routes under /v1/events.
+type Events struct {
+	events  *repository.Events
+	cursors *cursor.Codec
+}
+
+// NewEvents returns the handlers.
+func NewEvents(events *repository.Events, cursors *cursor.Codec) *Events {
+	return &Events{events: events, cursors: cursors}
+}
+
+// Get shows an event.
+func (h *Events) Get(c *gin.Context) error {
+	if _, err := query(c); err != nil {
+		return err
+	}
+	id, err := pathID(c, models.PrefixEvent)
+	if err != nil {
+		return err
+	}
+	event, err := h.events.Get(c.Request.Context(), middleware.IdentityOf(c).Merchant, id)
+	if err != nil {
+		return err
+	}
+	return reply(c, wire.NewEvent(event))
+}
+
+// List shows the merchant's event log.
+func (h *Events) List(c *gin.Context) error {
+	values, err := query(c, "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	lister := lister{h.cursors, "events", middleware.IdentityOf(c).Merchant}
+	page, err := lister.page(values)
+	if err != nil {
+		return err
+	}
+	rows, err := h.events.List(c.Request.Context(), lister.merchant, page)
+	if err != nil {
+		return err
+	}
+	list, err := rendered(lister, page, rows, func(e *models.Event) (time.Time, uuid.UUID) { return e.CreatedAt, e.ID },
+		func(e *models.Event) (wire.Event, error) { return wire.NewEvent(e), nil })
+	if err != nil {
+		return err
+	}
+	return reply(c, list)
+}

@@ -1,0 +1,43 @@
+package handlers
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/middleware"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/wire"
+)
+
+// Keys is the route under /v1/idempotency-keys.
+type Keys struct{ keys *repository.Keys }
+
+// NewKeys returns the handler.
+func NewKeys(keys *repository.Keys) *Keys { return &Keys{keys} }
+
+// Get tells what became of a key. The stored body is never shown: only the request that made it may have it again.
+func (h *Keys) Get(c *gin.Context) error {
+	if _, err := query(c); err != nil {
+		return err
+	}
+	key, err := idempotency.ParseKey([]string{c.Param("key")})
+	if err != nil {
+		return err
+	}
+	row, err := h.keys.Get(c.Request.Context(), middleware.IdentityOf(c).Merchant, key.Hash())
+	if err != nil {
+		return err
+	}
+	document := wire.Key{
+		Key: string(key), State: string(row.State), Method: row.Method, Path: row.Path, Status: row.Status, CreatedAt: wire.Time(row.CreatedAt),
+	}
+	if row.ResourceType != nil && row.ResourceID != nil && row.State != models.IdempotencyInProgress {
+		document.Resource = wire.NewResource(*row.ResourceType, *row.ResourceID)
+	}
+	if row.ExpiresAt != nil {
+		expires := wire.Time(*row.ExpiresAt)
+		document.ExpiresAt = &expires
+	}
+	return reply(c, document)
+}

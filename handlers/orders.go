@@ -1,0 +1,176 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/payonce/payonce/cursor"
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/middleware"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/wire"
+)
+
+// Orders are the routes under /v1/orders.
+type Orders struct {
+	orders  *repository.Orders
+	events  *repository.Events
+	cursors *cursor.Codec
+}
+
+// NewOrders returns the handlers.
+func NewOrders(orders *repository.Orders, events *repository.Events, cursors *cursor.Codec) *Orders {
+	return &Orders{orders: orders, events: events, cursors: cursors}
+}
+
+// ReferenceExistsError says that a merchant's reference is taken, and by which order.
+type ReferenceExistsError struct{ Reference, Order string }
+
+func (e *ReferenceExistsError) Error() string { return fmt.Sprintf("reference %q exists", e.Reference) }
+
+// Create makes an order.
+func (h *Orders) Create(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
+	var in CreateOrder
+	if err := decode(c, &in); err != nil {
+		return idempotency.Work[*repository.Unit]{}, err
+	}
+	order, err := in.order(uuid.UUID(req.Tenant))
+	if err != nil {
+		return idempotency.Work[*repository.Unit]{}, err
+	}
+	requestID := middleware.RequestIDOf(c)
+	var taken *repository.Later[models.Order]
+	work := &idempotency.Local[*repository.Unit]{
+		Run: func(_ context.Context, u *repository.Unit) (*idempotency.Response, error) {
+			if taken != nil {
+				if other, err := taken.Get(); err == nil {
+					return nil, &ReferenceExistsError{*in.Reference, models.FormatID(models.PrefixOrder, other.ID)}
+				}
+			}
+			order.CreatedAt = u.Now()
+			h.orders.Insert(u, order)
+			return h.changed(u, order, http.StatusCreated, "order.created", requestID)
+		},
+	}
+	if in.Reference != nil {
+		work.Reads = func(u *repository.Unit) { taken = h.orders.ByReference(u, order.MerchantID, *in.Reference) }
+	}
+	return idempotency.Work[*repository.Unit]{Local: work}, nil
+}
+
+// Cancel ends an order that nobody has paid or is paying.
+func (h *Orders) Cancel(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
+	if err := noBody(c); err != nil {
+		return idempotency.Work[*repository.Unit]{}, err
+	}
+	id, err := pathID(c, models.PrefixOrder)
+	if err != nil {
+		return idempotency.Work[*repository.Unit]{}, err
+	}
+	requestID := middleware.RequestIDOf(c)
+	var found *repository.Later[models.Order]
+	return idempotency.Work[*repository.Unit]{Local: &idempotency.Local[*repository.Unit]{
+		Reads: func(u *repository.Unit) { found = h.orders.Lock(u, uuid.UUID(req.Tenant), id) },
+		Run: func(_ context.Context, u *repository.Unit) (*idempotency.Response, error) {
+			order, err := found.Get()
+			if err != nil {
+				return nil, err
+			}
+			if err := order.Cancelable(); err != nil {
+				return nil, err
+			}
+			at := u.Now()
+			h.orders.Cancel(u, order, at)
+			order.CanceledAt, order.Status = &at, models.OrderCanceled
+			order.Version++
+			return h.changed(u, order, http.StatusOK, "order.canceled", requestID)
+		},
+	}}, nil
+}
+
+// changed queues the event of a change and makes its response.
+func (h *Orders) changed(u *repository.Unit, order *models.Order, status int, event, requestID string) (*idempotency.Response, error) {
+	document, err := wire.NewOrder(order)
+	if err != nil {
+		return nil, err
+	}
+	body, err := encode(document)
+	if err != nil {
+		return nil, err
+	}
+	h.events.Insert(u, &models.Event{
+		MerchantID: order.MerchantID, ID: models.NewID(), Type: event, ResourceType: wire.TypeOrder, ResourceID: order.ID,
+		ResourceVersion: order.Version, Data: body, RequestID: &requestID,
+	})
+	response := &idempotency.Response{
+		Status: status, Body: body, Headers: []idempotency.Header{{Name: "Content-Type", Value: jsonType}},
+		Resource: idempotency.Resource{Type: wire.TypeOrder, ID: order.ID},
+	}
+	if status == http.StatusCreated {
+		response.Headers = append(response.Headers, idempotency.Header{Name: "Location", Value: wire.OrderPath(document.ID)})
+	}
+	return response, nil
+}
+
+// Get shows an order.
+func (h *Orders) Get(c *gin.Context) error {
+	if _, err := query(c); err != nil {
+		return err
+	}
+	id, err := pathID(c, models.PrefixOrder)
+	if err != nil {
+		return err
+	}
+	order, err := h.orders.Get(c.Request.Context(), middleware.IdentityOf(c).Merchant, id)
+	if err != nil {
+		return err
+	}
+	document, err := wire.NewOrder(order)
+	if err != nil {
+		return err
+	}
+	return reply(c, document)
+}
+
+// List shows the merchant's orders.
+func (h *Orders) List(c *gin.Context) error {
+	values, err := query(c, "limit", "cursor", "status", "reference")
+	if err != nil {
+		return err
+	}
+	if err := checkStatus(values, models.OrderPendingPayment, models.OrderPaid, models.OrderPartiallyPaid,
+		models.OrderPartiallyRefunded, models.OrderRefunded, models.OrderCanceled); err != nil {
+		return err
+	}
+	lister := lister{h.cursors, "orders", middleware.IdentityOf(c).Merchant}
+	page, err := lister.page(values)
+	if err != nil {
+		return err
+	}
+	filter := repository.OrderFilter{Status: values.Get("status"), Reference: values.Get("reference")}
+	rows, err := h.orders.List(c.Request.Context(), lister.merchant, filter, page)
+	if err != nil {
+		return err
+	}
+	list, err := rendered(lister, page, rows, func(o *models.Order) (time.Time, uuid.UUID) { return o.CreatedAt, o.ID }, wire.NewOrder)
+	if err != nil {
+		return err
+	}
+	return reply(c, list)
+}
+
+// checkStatus refuses a filter that could never match.
+func checkStatus[S ~string](values url.Values, known ...S) error {
+	if values.Has("status") && !slices.Contains(known, S(values.Get("status"))) {
+		return &ParameterError{"status", fmt.Sprintf("must be one of %v", known)}
+	}
+	return nil
+}

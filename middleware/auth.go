@@ -1,0 +1,75 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+const identityKey = "payonce/identity"
+
+var (
+	// ErrUnauthorized: no API key, or none that is valid. Missing, unknown, expired and revoked look alike.
+	ErrUnauthorized = errors.New("a valid API key is required: Authorization: Bearer sk_test_…")
+	// ErrTwoAuthorizations: which one counts would be a guess.
+	ErrTwoAuthorizations = errors.New("the Authorization header was sent more than once; send one")
+)
+
+// Identity is who a request acts for.
+type Identity struct {
+	Merchant uuid.UUID
+	KeyID    string // names the API key in logs and in the rate limiter; never the secret
+}
+
+// Keys knows API keys. Authenticate returns ErrUnauthorized for any that is not valid now, and compares secrets in
+// constant time.
+type Keys interface {
+	Authenticate(ctx context.Context, token string) (Identity, error)
+}
+
+// Strangers limits requests without a valid key by their address, inside the process.
+type Strangers interface {
+	Admit(limiter string) idempotency.Admission
+}
+
+// Authenticate lets requests through that carry a valid API key, on every arrival: a replay needs one, too.
+func Authenticate(keys Keys, strangers Strangers, fail Fail) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		identity, err := authenticate(c, keys)
+		if err == nil {
+			c.Set(identityKey, identity)
+			Note(c, "key_id", identity.KeyID)
+			return
+		}
+		if admission := strangers.Admit("address:" + c.ClientIP()); !admission.Allowed {
+			err = &idempotency.LimitedError{Admission: admission}
+		}
+		fail(c, err)
+	}
+}
+
+func authenticate(c *gin.Context, keys Keys) (Identity, error) {
+	values := c.Request.Header.Values("Authorization")
+	if len(values) > 1 {
+		return Identity{}, ErrTwoAuthorizations
+	}
+	if len(values) == 0 {
+		return Identity{}, ErrUnauthorized
+	}
+	scheme, token, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") { // RFC 9110, 11.1: schemes are case-insensitive
+		return Identity{}, ErrUnauthorized
+	}
+	return keys.Authenticate(c.Request.Context(), strings.TrimLeft(token, " "))
+}
+
+// IdentityOf is who the request acts for.
+func IdentityOf(c *gin.Context) Identity {
+	identity, _ := c.Value(identityKey).(Identity)
+	return identity
+}

@@ -1,0 +1,70 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+const (
+	bodyKey = "payonce/body"
+	// bodyTime is how long a client may take to send a body.
+	bodyTime = 10 * time.Second
+)
+
+var (
+	// ErrBodyTooLarge: the body is longer than the service accepts.
+	ErrBodyTooLarge = errors.New("the request body is too large")
+	// ErrBodyUnreadable: the body ended early or came too slowly.
+	ErrBodyUnreadable = errors.New("the request body could not be read")
+)
+
+// Body reads the whole body before anything else happens, at most limit bytes and for at most 10 s: a slow client holds
+// a socket and some memory, never a connection to a store.
+func Body(limit int, fail Fail) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		body, err := readBody(c, limit)
+		if err != nil {
+			// What is left of the body is not worth reading; without this net/http would try.
+			c.Header("Connection", "close")
+			fail(c, err)
+			return
+		}
+		c.Set(bodyKey, body)
+	}
+}
+
+// BodyOf is the body that Body or Idempotency has read.
+func BodyOf(c *gin.Context) []byte {
+	body, _ := c.Value(bodyKey).([]byte)
+	return body
+}
+
+func readBody(c *gin.Context, limit int) ([]byte, error) {
+	if c.Request.ContentLength > int64(limit) {
+		return nil, tooLarge(limit)
+	}
+	if c.Request.ContentLength == 0 {
+		return nil, nil
+	}
+	control := http.NewResponseController(c.Writer)
+	if control.SetReadDeadline(time.Now().Add(bodyTime)) == nil { // not every ResponseWriter can
+		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	}
+	body, err := io.ReadAll(io.LimitReader(c.Request.Body, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrBodyUnreadable, err)
+	case len(body) > limit:
+		return nil, tooLarge(limit)
+	}
+	return body, nil
+}
+
+func tooLarge(limit int) error {
+	return fmt.Errorf("%w: at most %d bytes are accepted", ErrBodyTooLarge, limit)
+}
