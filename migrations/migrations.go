@@ -15,7 +15,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path"
 	"time"
@@ -115,7 +114,7 @@ func with(ctx context.Context, databaseURL string, work func(*goose.Provider) er
 }
 
 func newProvider(db *sql.DB) (*goose.Provider, error) {
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil)) // stdout and the log belong to the caller
+	quiet := slog.New(slog.DiscardHandler) // stdout and the log belong to the caller
 	locker, err := lock.NewPostgresTableLocker(
 		lock.WithTableLeaseDuration(lockLease),
 		lock.WithTableHeartbeatInterval(lockHeartbeat),

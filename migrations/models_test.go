@@ -22,9 +22,20 @@ import (
 
 func tables() []any {
 	return []any{
-		models.Currency{}, models.Merchant{}, models.APIKey{}, models.IdempotencyKey{}, models.Order{},
-		models.Payment{}, models.PaymentTransition{}, models.Capture{}, models.ProviderAttempt{}, models.Discrepancy{},
-		models.LedgerAccount{}, models.LedgerEntry{}, models.LedgerPosting{}, models.Event{},
+		models.Currency{},
+		models.Merchant{},
+		models.APIKey{},
+		models.IdempotencyKey{},
+		models.Order{},
+		models.Payment{},
+		models.PaymentTransition{},
+		models.Capture{},
+		models.ProviderAttempt{},
+		models.Discrepancy{},
+		models.LedgerAccount{},
+		models.LedgerEntry{},
+		models.LedgerPosting{},
+		models.Event{},
 	}
 }
 

@@ -67,8 +67,13 @@ func TestAmountsAreBounded(t *testing.T) {
 		amount int64
 		want   error
 	}{
-		{math.MinInt64, ErrAmountTooSmall}, {-1, ErrAmountTooSmall}, {0, ErrAmountTooSmall},
-		{1, nil}, {999_999_999_999, nil}, {1_000_000_000_000, ErrAmountTooLarge}, {math.MaxInt64, ErrAmountTooLarge},
+		{math.MinInt64, ErrAmountTooSmall},
+		{-1, ErrAmountTooSmall},
+		{0, ErrAmountTooSmall},
+		{1, nil},
+		{999_999_999_999, nil},
+		{1_000_000_000_000, ErrAmountTooLarge},
+		{math.MaxInt64, ErrAmountTooLarge},
 	} {
 		if err := CheckAmount(c.amount, "JPY"); !errors.Is(err, c.want) {
 			t.Errorf("CheckAmount(%d) = %v, want %v", c.amount, err, c.want)

@@ -74,7 +74,7 @@ func TestAnOrderIsPaidOrCanceledOnlyWhileNothingIsPaidOrUnderWay(t *testing.T) {
 		if c.free && (payable != nil || cancelable != nil) {
 			t.Errorf("%s: Payable = %v, Cancelable = %v", name, payable, cancelable)
 		}
-		if !c.free && !(errors.Is(payable, ErrOrderNotPayable) && errors.Is(cancelable, ErrOrderNotCancelable)) {
+		if !c.free && (!errors.Is(payable, ErrOrderNotPayable) || !errors.Is(cancelable, ErrOrderNotCancelable)) {
 			t.Errorf("%s: Payable = %v, Cancelable = %v", name, payable, cancelable)
 		}
 	}
