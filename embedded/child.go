@@ -53,6 +53,22 @@ func startChild(cmd *exec.Cmd, as account, onDeath syscall.Signal) (*child, erro
 	return c, nil
 }
 
+// command prepares a server program. ctx is left out on purpose: it would kill
+// the program at its end, and a server outlives the start that ctx bounds.
+func command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...) //nolint:noctx // see above
+	cmd.Env, cmd.Dir = childEnvironment(), "/"
+	return cmd
+}
+
+// how says how the process ended; call it only after done.
+func (c *child) how() error {
+	if c.err == nil {
+		return errors.New("exit status 0")
+	}
+	return c.err
+}
+
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
 func (c *child) ended() bool {

@@ -63,8 +63,7 @@ func (p *Postgres) initdb(ctx context.Context, dir string) error {
 		args = append(args, "--no-sync")
 	}
 	var output bytes.Buffer
-	cmd := exec.Command(p.bin.path("initdb"), args...)
-	cmd.Env, cmd.Dir = childEnvironment(), "/"
+	cmd := command(p.bin.path("initdb"), args...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	done, err := p.passFolder(cmd, dir)
 	if err != nil {

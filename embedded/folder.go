@@ -51,7 +51,7 @@ func makeRoot(dir string, as account) error {
 		return nil
 	}
 	for _, path := range missing {
-		if err := os.Chmod(path, 0o711); err != nil {
+		if err := os.Chmod(path, 0o711); err != nil { //nolint:gosec // to pass through, not to read
 			return fmt.Errorf("let user %s through folder %s: %w", as.name, path, err)
 		}
 	}
@@ -70,7 +70,7 @@ func makePrivate(dir string, as account) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is in the way: a folder is needed there", dir)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs the x
 		return fmt.Errorf("make folder %s private: %w", dir, err)
 	}
 	if err := as.own(dir); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 const (
 	// readyPause is the time between two questions whether the server answers.
 	readyPause = 10 * time.Millisecond
+	// startLimit bounds a start, which may have to recover from the log.
+	startLimit = 2 * time.Minute
 	// patience bounds a wait for something that a crash left behind.
 	patience = 15 * time.Second
 )
@@ -54,8 +55,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 		return err
 	}
 	defer out.Close() // the server has its own handle
-	cmd := exec.Command(p.bin.path("postgres"), p.serverArgs()...)
-	cmd.Env, cmd.Dir = childEnvironment(), "/"
+	cmd := command(p.bin.path("postgres"), p.serverArgs()...)
 	cmd.Stdout, cmd.Stderr = out, out
 	done, err := p.passFolder(cmd, p.cluster)
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 
 // waitReady asks until the database answers, and makes it the first time.
 func (p *Postgres) waitReady(ctx context.Context) error {
-	var last error
+	last := errors.New("it was not asked")
 	for {
 		conn, err := pgconn.Connect(ctx, p.URL())
 		switch {
@@ -92,9 +92,9 @@ func (p *Postgres) waitReady(ctx context.Context) error {
 		}
 		select {
 		case <-p.child.done:
-			return fmt.Errorf("%w (%v)", errEarlyEnd, p.child.err)
+			return fmt.Errorf("%w (%w)", errEarlyEnd, p.child.how())
 		case <-ctx.Done():
-			return fmt.Errorf("the server did not answer in time: %w (%v)", context.Cause(ctx), last)
+			return fmt.Errorf("the server did not answer in time: %w (%w)", context.Cause(ctx), last)
 		case <-time.After(readyPause):
 		}
 	}
@@ -133,8 +133,8 @@ func (p *Postgres) clearLeftover(ctx context.Context) (crashed bool, err error) 
 		return false, fmt.Errorf("look for a server that still runs: %w", err)
 	}
 	first, rest, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil || !processAlive(pid) {
+	pid, _ := strconv.Atoi(strings.TrimSpace(first)) // a torn file is a dead server's
+	if !processAlive(pid) {
 		return true, nil // PostgreSQL clears a dead server's file away itself
 	}
 	if worksIn(pid, p.cluster) {

@@ -61,7 +61,8 @@ func helper(dir string) error {
 func startHelper(t *testing.T, dir string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperDir+"="+dir)
+	// A temporary folder of its own, because a killed process leaves some.
+	cmd.Env = append(os.Environ(), helperDir+"="+dir, "TMPDIR="+filepath.Dir(dataFolder(t)))
 	cmd.Stderr = os.Stderr
 	// Never closed by us: the helper goes on until it is killed.
 	if _, err := cmd.StdinPipe(); err != nil {
@@ -106,7 +107,7 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 }
 
 // dataFolder names a folder that doesn't exist yet.
-func dataFolder(t *testing.T) string {
+func dataFolder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "payonce-test-")
 	if err != nil {
@@ -123,7 +124,7 @@ func dataFolder(t *testing.T) string {
 	return filepath.Join(dir, "data")
 }
 
-func start(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres {
+func start(t testing.TB, cfg embedded.PostgresConfig) *embedded.Postgres {
 	t.Helper()
 	pg, err := embedded.StartPostgres(t.Context(), cfg)
 	if err != nil {
@@ -133,7 +134,7 @@ func start(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres {
 	return pg
 }
 
-func stop(t *testing.T, server interface{ Stop(context.Context) error }) {
+func stop(t testing.TB, server interface{ Stop(context.Context) error }) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

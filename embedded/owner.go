@@ -69,7 +69,8 @@ func readNote(path string) (ownerNote, error) {
 	if err != nil {
 		return note, err
 	}
-	return note, json.Unmarshal(text, &note)
+	err = json.Unmarshal(text, &note)
+	return note, err
 }
 
 // note replaces what the locked file says. Written in place, not renamed: the

@@ -5,7 +5,6 @@ package embedded
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,7 +21,7 @@ func watchParent(pid int, onDeath syscall.Signal) (release func(), err error) {
 		return nil, fmt.Errorf("pipe to watch over pid %d: %w", pid, err)
 	}
 	const script = `read _; kill -"$1" "$2"`
-	watch := exec.Command("/bin/sh", "-c", script, "watch", strconv.Itoa(int(onDeath)), strconv.Itoa(pid))
+	watch := command("/bin/sh", "-c", script, "watch", strconv.Itoa(int(onDeath)), strconv.Itoa(pid))
 	watch.Stdin = read
 	watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = watch.Start()
@@ -45,6 +44,6 @@ const canPassFolders = false
 
 // worksIn says whether the process is the server of the cluster in dir.
 func worksIn(pid int, dir string) bool {
-	line, err := exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	line, err := command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && strings.Contains(string(line), dir)
 }

@@ -153,6 +153,8 @@ func (p *Postgres) Restart(ctx context.Context) error {
 // start takes the folder and brings the server up; it leaves nothing behind
 // when it fails.
 func (p *Postgres) start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, errors.New("no answer for "+startLimit.String()))
+	defer cancel()
 	var last ownerNote
 	if p.owner, last, err = own(p.cfg.Dir); err != nil {
 		return err

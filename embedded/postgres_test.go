@@ -6,9 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/payonce/payonce/embedded"
@@ -42,31 +40,6 @@ func TestACrashLosesNothingThatWasCommitted(t *testing.T) {
 	}
 	if got := query(t, url, "SELECT what FROM kept"); got != "here" {
 		t.Errorf("after a crash: %q", got)
-	}
-}
-
-func TestTheServerIsDurable(t *testing.T) {
-	t.Parallel()
-	pg := start(t, embedded.PostgresConfig{Dir: dataFolder(t)})
-	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
-		if got := query(t, pg.URL(), "SHOW "+name); got != "on" {
-			t.Errorf("%s is %s", name, got)
-		}
-	}
-}
-
-func TestASecondOwnerIsRefused(t *testing.T) {
-	t.Parallel()
-	dir := dataFolder(t)
-	start(t, embedded.PostgresConfig{Dir: dir})
-	_, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{Dir: dir})
-	if !errors.Is(err, embedded.ErrInUse) {
-		t.Fatalf("second owner: %v", err)
-	}
-	for _, part := range []string{dir, "process " + strconv.Itoa(os.Getpid()), "DATA_DIR"} {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q doesn't say %q", err, part)
-		}
 	}
 }
 
@@ -110,34 +83,6 @@ func TestALongDataFolderWorks(t *testing.T) {
 	stop(t, pg)
 	if _, err := os.Stat(socketDir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("socket folder %s is left behind: %v", socketDir, err)
-	}
-}
-
-func TestTheSocketIsOnlyForItsUser(t *testing.T) {
-	t.Parallel()
-	pg := start(t, embedded.PostgresConfig{Dir: dataFolder(t)})
-	info, err := os.Stat(query(t, pg.URL(), "SHOW unix_socket_directories"))
-	if err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("socket folder: %v, %v", info, err)
-	}
-}
-
-func TestCtrlCIsNotForTheServers(t *testing.T) {
-	t.Parallel()
-	dir := dataFolder(t)
-	pg := start(t, embedded.PostgresConfig{Dir: dir})
-	redis, err := embedded.StartRedis(t.Context(), embedded.RedisConfig{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(t, redis) })
-	for _, pid := range []int{pg.Pid(), redis.Pid()} {
-		if pid == 0 {
-			continue // Redis in this process
-		}
-		if group, err := syscall.Getpgid(pid); err != nil || group == syscall.Getpgrp() {
-			t.Errorf("process %d is in group %d, ours (%v): a terminal would signal it with us", pid, group, err)
-		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -124,8 +123,7 @@ func launchRedis(ctx context.Context, program, dir string, as account) (*child, 
 		return nil, err
 	}
 	defer out.Close() // the server has its own handle
-	cmd := exec.Command(program, redisArgs(dir, socket)...)
-	cmd.Env, cmd.Dir = childEnvironment(), "/"
+	cmd := command(program, redisArgs(dir, socket)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	c, err := startChild(cmd, as, syscall.SIGKILL)
 	if err != nil {
@@ -159,9 +157,9 @@ func waitPong(ctx context.Context, c *child, socket string) error {
 		}
 		select {
 		case <-c.done:
-			return fmt.Errorf("%s ended before it was ready (%v)", c.cmd.Path, c.err)
+			return fmt.Errorf("%s ended before it was ready (%w)", c.cmd.Path, c.how())
 		case <-ctx.Done():
-			return fmt.Errorf("%s did not answer in time: %w (%v)", c.cmd.Path, context.Cause(ctx), err)
+			return fmt.Errorf("%s did not answer in time: %w (%w)", c.cmd.Path, context.Cause(ctx), err)
 		case <-time.After(readyPause):
 		}
 	}

@@ -39,7 +39,7 @@ func TestAnOrdinaryUserNeedsNoPrivileges(t *testing.T) {
 	if err := os.Chown(home, int(uid), int(gid)); err != nil {
 		t.Fatal(err)
 	}
-	const some = "TestDataIsKept|TestKillingTheParent|TestASecondOwner|TestOthersAttach|TestALong|TestTheSocket|Redis"
+	const some = "TestDataIsKept|TestKillingTheParent|TestARunningServer|TestOthersAttach|TestALongDataFolder|Redis"
 	cmd := exec.CommandContext(t.Context(), binary, "-test.run", some, "-test.v")
 	cmd.Dir = home
 	cmd.Env = []string{"HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH")}
@@ -77,32 +77,6 @@ func TestRootsServersWorkInAFolderThatTheirUserMayNotEnter(t *testing.T) {
 	eventually(t, "the killed owner's server has ended", func() bool { return !running(servers.Postgres) })
 	if info, err := os.Stat(closed); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder's mode was changed: %v, %v", info, err)
-	}
-}
-
-func TestRootsServersRunAsAnOrdinaryUser(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	dir := dataFolder(t)
-	pg := start(t, embedded.PostgresConfig{Dir: dir})
-	redis, err := embedded.StartRedis(t.Context(), embedded.RedisConfig{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(t, redis) })
-	for _, pid := range []int{pg.Pid(), redis.Pid()} {
-		if pid == 0 {
-			continue // Redis in this process
-		}
-		info, err := os.Stat("/proc/" + strconv.Itoa(pid))
-		if err != nil {
-			t.Skip("needs /proc")
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid == 0 {
-			t.Errorf("process %d runs as root", pid)
-		}
 	}
 }
 
