@@ -39,9 +39,8 @@ func TestEachFaultLeavesAtMostOneCharge(t *testing.T) {
 			if res := w.client(t, timeout).Authorize(t.Context(), ask); res.Outcome != tc.first {
 				t.Fatalf("first: %+v, want %s", res, tc.first)
 			}
-			if n := len(w.charges(t, "")); n != tc.atFirst {
-				t.Fatalf("%d charges after the first call, want %d", n, tc.atFirst)
-			}
+			// A client that gave up early may have done so before the charge was made.
+			waitFor(t, func() bool { return len(w.charges(t, "")) == tc.atFirst })
 			again := w.client(t, 10*time.Second).Authorize(t.Context(), ask)
 			if again.Outcome != tc.second || again.Intent.Amount != tc.amount {
 				t.Fatalf("second: %+v %+v", again, again.Intent)
