@@ -109,19 +109,21 @@ func TestOneCallIsOneRequestThatFollowsFromItsValues(t *testing.T) {
 	}
 }
 
-func TestEachAnswerHasOneOutcome(t *testing.T) {
-	t.Parallel()
+// answerCase is one answer of the provider and what each kind of call makes of it.
+type answerCase struct {
+	name              string
+	status            int
+	contentType, body string
+	authorize         provider.Outcome
+	retrieve          provider.Outcome
+}
+
+func answerCases() []answerCase {
 	fault := func(kind, code string) string {
 		return fmt.Sprintf(`{"error":{"type":%q,"code":%q,"message":"the provider's own words %s"}}`, kind, code, secret)
 	}
 	const js = "application/json"
-	cases := []struct {
-		name              string
-		status            int
-		contentType, body string
-		authorize         provider.Outcome
-		retrieve          provider.Outcome
-	}{
+	return []answerCase{
 		{"intent", 200, js, intentJSON, provider.Answered, provider.Answered},
 		{"accepted intent", 202, js, intentJSON, provider.Answered, provider.Answered},
 		{"intent as text", 200, "text/plain", intentJSON, provider.Unknown, provider.Unknown},
@@ -156,7 +158,11 @@ func TestEachAnswerHasOneOutcome(t *testing.T) {
 		{"too long", 200, js, `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, provider.Unknown, provider.Unknown},
 		{"secret as code", 402, js, fault("card_error", secret), provider.Declined, provider.Unknown},
 	}
-	for _, tc := range cases {
+}
+
+func TestEachAnswerHasOneOutcome(t *testing.T) {
+	t.Parallel()
+	for _, tc := range answerCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			url, requests := answering(t, tc.status, tc.contentType, tc.body)
