@@ -155,10 +155,10 @@ func TestARedisThatRefusesIsLikeOneThatIsAway(t *testing.T) {
 
 // F3: it accepts and never answers.
 func TestAFrozenRedisCostsARequest100msAtMostUntilTheBreakerOpens(t *testing.T) {
-	real := stores.StartRealRedis(t)
-	b := newBench(t, real.URL(), Limit{Requests: 1000, Per: time.Second})
+	server := stores.StartRealRedis(t)
+	b := newBench(t, server.URL(), Limit{Requests: 1000, Per: time.Second})
 	b.passes("before")
-	real.Freeze()
+	server.Freeze()
 	slow := 0
 	for range 30 {
 		began := time.Now()
@@ -175,7 +175,7 @@ func TestAFrozenRedisCostsARequest100msAtMostUntilTheBreakerOpens(t *testing.T) 
 	if slow > breakerFailures+1 || b.log.count("Redis is away") != 1 {
 		t.Errorf("%d requests waited; log:\n%s", slow, b.log.buf.String())
 	}
-	real.Thaw()
+	server.Thaw()
 	eventually(t, "Redis is asked again", func() bool { b.enter(); return b.log.count("Redis is back") == 1 })
 	eventually(t, "and remembers again", func() bool {
 		b.Publish(t.Context(), testRecord())
@@ -184,8 +184,8 @@ func TestAFrozenRedisCostsARequest100msAtMostUntilTheBreakerOpens(t *testing.T) 
 }
 
 func TestARealRedisRestartsWithoutAnyoneNoticing(t *testing.T) {
-	real := stores.StartRealRedis(t)
-	b := newBench(t, real.URL(), Limit{Requests: 1000, Per: time.Second})
+	server := stores.StartRealRedis(t)
+	b := newBench(t, server.URL(), Limit{Requests: 1000, Per: time.Second})
 	b.passes("first")
 	b.Publish(t.Context(), testRecord())
 	if b.enter().Record == nil {
@@ -195,11 +195,11 @@ func TestARealRedisRestartsWithoutAnyoneNoticing(t *testing.T) {
 		b.Allow(t.Context(), "key")
 		return b.client.Exists(t.Context(), b.codec.limiterName("key")).Val() == 1
 	})
-	real.Stop()
+	server.Stop()
 	for range 2 * breakerFailures {
 		b.passes("stopped")
 	}
-	real.Start()
+	server.Start()
 	eventually(t, "back", func() bool { return b.enter().Record == nil && b.log.count("Redis is back") == 1 })
 	eventually(t, "the script, too", func() bool {
 		b.Allow(t.Context(), "key")
@@ -208,8 +208,8 @@ func TestARealRedisRestartsWithoutAnyoneNoticing(t *testing.T) {
 }
 
 func TestTheHintScriptWorksInARealRedis(t *testing.T) {
-	real := stores.StartRealRedis(t)
-	b := newBench(t, real.URL(), Limit{Requests: 3, Per: time.Minute, Burst: 3})
+	server := stores.StartRealRedis(t)
+	b := newBench(t, server.URL(), Limit{Requests: 3, Per: time.Minute, Burst: 3})
 	b.loadedScript()
 	first := b.passes("first")
 	if second := b.enter(); !second.Hinted {
@@ -225,10 +225,10 @@ func TestTheHintScriptWorksInARealRedis(t *testing.T) {
 }
 
 func TestAFullQueueDropsAtOnce(t *testing.T) {
-	real := stores.StartRealRedis(t)
-	b := newBench(t, real.URL(), off())
+	server := stores.StartRealRedis(t)
+	b := newBench(t, server.URL(), off())
 	b.passes("before")
-	real.Freeze()
+	server.Freeze()
 	var group sync.WaitGroup
 	began := time.Now()
 	for range publishQueue + 4*publishBatch {
@@ -241,7 +241,7 @@ func TestAFullQueueDropsAtOnce(t *testing.T) {
 	if b.counts.of(RedisDropped) == 0 || b.counts.of(RedisLate) == 0 {
 		t.Errorf("counted %v", b.counts.seen)
 	}
-	real.Thaw()
+	server.Thaw()
 }
 
 func TestManyPublicationsShareRoundTrips(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +66,11 @@ func newBench(t testing.TB, url string, limit Limit) *bench {
 	t.Cleanup(func() {
 		b.Close()
 		_ = client.Close()
+		for outcome := range b.counts.seen {
+			if !slices.Contains(RedisOutcomes(), outcome) {
+				t.Errorf("%q is no label that metrics know", outcome)
+			}
+		}
 	})
 	return b
 }
@@ -273,6 +279,22 @@ func (b *bench) loadedScript() {
 	if err := b.client.ScriptLoad(b.t.Context(), gcraScript).Err(); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+func TestAGateNeedsASecretAndNothingElse(t *testing.T) {
+	t.Parallel()
+	b, _ := newMiniBench(t, off())
+	plain := NewRedisGate(b.client, GateConfig{Secrets: [][]byte{make([]byte, 32)}, Limit: off(), Authority: b.authority})
+	defer plain.Close()
+	if e := plain.Enter(t.Context(), testRequest()); !owned(e) {
+		t.Errorf("%+v", e)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("made without a secret")
+		}
+	}()
+	NewRedisGate(b.client, GateConfig{Limit: off(), Authority: b.authority})
 }
 
 func TestReplicasShareOneLimit(t *testing.T) {

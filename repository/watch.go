@@ -12,7 +12,7 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
-// DefaultWatchInterval: stale caches and revoked keys are noticed within this time and one round trip.
+// DefaultWatchInterval bounds ignorance: stale caches and revoked keys are noticed within this time and one round trip.
 const DefaultWatchInterval = 500 * time.Millisecond
 
 // Epoch changes whenever an API key is revoked. It is only compared.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/payonce/payonce/test/stores"
 )
 
 // syncBuffer collects log lines of several goroutines.
@@ -49,13 +51,13 @@ func (f *fakeStore) look(context.Context) (Observation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looks++
-	time.Sleep(f.trip)
+	pause(f.trip)
 	if f.down {
 		return Observation{}, errors.New("away")
 	}
 	o := f.sees
 	o.Now = time.Now().Add(f.offset)
-	time.Sleep(f.trip)
+	pause(f.trip)
 	return o, nil
 }
 
@@ -64,6 +66,9 @@ func (f *fakeStore) change(do func(*fakeStore)) {
 	defer f.mu.Unlock()
 	do(f)
 }
+
+// pause moves a bubble's clock.
+func pause(d time.Duration) { <-time.After(d) }
 
 func TestAWatchTellsTheStoresClockWhateverThisMachineThinks(t *testing.T) {
 	t.Parallel()
@@ -75,7 +80,7 @@ func TestAWatchTellsTheStoresClockWhateverThisMachineThinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Close()
-		time.Sleep(200 * time.Millisecond)
+		pause(200 * time.Millisecond)
 		if got, want := w.Now(), time.Now().Add(-time.Hour); !got.Equal(want) {
 			t.Errorf("now %v, want %v", got, want)
 		}
@@ -83,7 +88,7 @@ func TestAWatchTellsTheStoresClockWhateverThisMachineThinks(t *testing.T) {
 			t.Error(w.Timeline(), w.Epoch())
 		}
 		store.change(func(f *fakeStore) { f.offset, f.sees = time.Hour, Observation{Timeline: 8, Epoch: Epoch{3, 6}} })
-		time.Sleep(DefaultWatchInterval)
+		pause(DefaultWatchInterval)
 		if w.Timeline() != 8 || w.Epoch() != (Epoch{3, 6}) || !w.Now().Equal(time.Now().Add(time.Hour)) {
 			t.Error("a promotion is not noticed within the interval:", w.Timeline(), w.Epoch(), w.Now())
 		}
@@ -100,19 +105,19 @@ func TestAWatchGoesOnWithItsLastValuesWhileTheStoreIsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.change(func(f *fakeStore) { f.down = true })
-		time.Sleep(time.Hour)
+		pause(time.Hour)
 		if !w.Now().Equal(time.Now().Add(time.Minute)) || w.Timeline() != 7 {
 			t.Error("lost its values:", w.Now(), w.Timeline())
 		}
 		store.change(func(f *fakeStore) { f.down = false })
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if out.count("can't be watched") != 1 || out.count("watched again") != 1 {
 			t.Error("one line per change of state, got:", out.buf.String())
 		}
 		w.Close()
 		w.Close()
 		before := store.looks
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if store.looks != before {
 			t.Error("looks after Close")
 		}
@@ -130,4 +135,36 @@ func TestAWatchDoesNotStartWithoutItsStore(t *testing.T) {
 	if w.Timeline() != 0 || w.Epoch() != (Epoch{}) || time.Since(w.Now()).Abs() > time.Minute {
 		t.Error("before the first look:", w.Timeline(), w.Epoch(), w.Now())
 	}
+}
+
+func TestAWatchOfPostgresSeesItsClockTimelineAndRevocations(t *testing.T) {
+	t.Parallel()
+	db, err := Open(stores.Database(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	log, _ := textLog()
+	w := NewWatch(LookAtPostgres(db.SQL()), 10*time.Millisecond, log)
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if w.Timeline() != 1 || time.Since(w.Now()).Abs() > time.Second || w.Epoch() != (Epoch{}) {
+		t.Errorf("timeline %d, clock off by %v, epoch %v", w.Timeline(), time.Since(w.Now()), w.Epoch())
+	}
+	for _, statement := range []string{
+		`INSERT INTO merchants (id, name) VALUES ('00000000-0000-4000-8000-000000000001', 'Ada')`,
+		`INSERT INTO api_keys (id, merchant_id, secret_hash, revoked_at)
+		 VALUES ('0123456789abcdef', '00000000-0000-4000-8000-000000000001', decode(repeat('00', 32), 'hex'), NULL)`,
+	} {
+		if _, err := db.SQL().ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.SQL().ExecContext(t.Context(), `UPDATE api_keys SET revoked_at = '2026-01-02 03:04:05.000006Z'`); err != nil {
+		t.Fatal(err)
+	}
+	want := Epoch{Revoked: 1, Last: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC).UnixMicro()}
+	eventually(t, "the revocation is noticed", func() bool { return w.Epoch() == want })
 }
