@@ -24,8 +24,11 @@ func existingClusters(dir string) (majors []int, folders []string) {
 		if !ok || err != nil {
 			continue
 		}
-		majors = append(majors, major)
-		folders = append(folders, filepath.Join(dir, entry.Name()))
+		folder := filepath.Join(dir, entry.Name())
+		if _, err := os.Stat(filepath.Join(folder, "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
+			continue // an empty folder holds nobody to a version
+		}
+		majors, folders = append(majors, major), append(folders, folder)
 	}
 	return majors, folders
 }

@@ -178,11 +178,14 @@ func execute(ctx context.Context, pg *embedded.Postgres, statement string) error
 	return nil
 }
 
-// makeFolder makes a folder outside the test's own: t.TempDir lies in one that
-// the servers' user may not enter when the tests run as root.
+// makeFolder makes a folder that root's servers may enter, as in production;
+// t.TempDir lies in one that they may not.
 func makeFolder() (string, error) {
 	dir, err := os.MkdirTemp("", folderName)
 	if err != nil {
+		return "", fmt.Errorf("make a folder for the tests' stores: %w", err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to pass through, not to read
 		return "", fmt.Errorf("make a folder for the tests' stores: %w", err)
 	}
 	return dir, nil
