@@ -59,8 +59,10 @@ type Client struct {
 	observe   func(op string, o Outcome, d time.Duration)
 }
 
-// String hides the secret key from fmt's %v and %+v; GoString from %#v.
-func (c *Client) String() string   { return "provider.Client(" + c.base.String() + ")" }
+// String hides the secret key from fmt's %v and %+v.
+func (c *Client) String() string { return "provider.Client(" + c.base.String() + ")" }
+
+// GoString hides the secret key from %#v.
 func (c *Client) GoString() string { return c.String() }
 
 // New checks the settings and returns a client. It opens no connection. Errors name the setting, never the key.

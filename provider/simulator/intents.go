@@ -40,8 +40,10 @@ func (s *Simulator) createIntent(c *call) effect {
 		return e
 	case m.authenticate:
 		r.Intent.Status = statusRequiresAction
-		r.Intent.NextAction = &nextAction{Type: "redirect_to_url",
-			RedirectToURL: redirectToURL{URL: c.origin + "/simulator/authenticate/" + url.PathEscape(r.Intent.ID)}}
+		r.Intent.NextAction = &nextAction{
+			Type:          "redirect_to_url",
+			RedirectToURL: redirectToURL{URL: c.origin + "/simulator/authenticate/" + url.PathEscape(r.Intent.ID)},
+		}
 	default:
 		r.charge()
 	}
@@ -142,8 +144,10 @@ func (s *Simulator) cancelIntent(c *call) effect {
 }
 
 func unexpectedState(in *intent, verb string) effect {
-	return effect{stored: true, answer: problem(http.StatusBadRequest, wireError{Code: codeUnexpectedState, PaymentIntent: in,
-		Message: "This PaymentIntent could not be " + verb + " because it has a status of " + in.Status + "."})}
+	return effect{stored: true, answer: problem(http.StatusBadRequest, wireError{
+		Code: codeUnexpectedState, PaymentIntent: in,
+		Message: "This PaymentIntent could not be " + verb + " because it has a status of " + in.Status + ".",
+	})}
 }
 
 // charge moves or holds the whole amount.

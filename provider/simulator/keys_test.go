@@ -27,7 +27,7 @@ func (w world) post(t *testing.T, bearer, key, path string, form url.Values) ans
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	return do(t, bearer, req)
+	return w.do(t, bearer, req)
 }
 
 func (w world) get(t *testing.T, path string) answer {
@@ -36,15 +36,15 @@ func (w world) get(t *testing.T, path string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return do(t, secret, req)
+	return w.do(t, secret, req)
 }
 
-func do(t *testing.T, bearer string, req *http.Request) answer {
+func (w world) do(t *testing.T, bearer string, req *http.Request) answer {
 	t.Helper()
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := w.server.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

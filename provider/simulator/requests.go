@@ -121,8 +121,10 @@ func (s *Simulator) newCall(w http.ResponseWriter, r *http.Request) (*call, *ans
 	}
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) > 1 || (len(keys) == 1 && (keys[0] == "" || len(keys[0]) > 255)) {
-		return nil, problem(http.StatusBadRequest, wireError{Type: typeIdempotency,
-			Message: "Idempotency-Key must be one header of 1 to 255 characters."})
+		return nil, problem(http.StatusBadRequest, wireError{
+			Type:    typeIdempotency,
+			Message: "Idempotency-Key must be one header of 1 to 255 characters.",
+		})
 	}
 	c := &call{account: account, id: r.PathValue("id"), form: r.PostForm, origin: s.publicURL}
 	if len(keys) == 1 {
@@ -140,7 +142,8 @@ func accountOf(r *http.Request) (account string, refusal *answer) {
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "", problem(http.StatusUnauthorized, wireError{
-			Message: "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_SECRET_KEY'."})
+			Message: "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_SECRET_KEY'.",
+		})
 	}
 	sum := sha256.Sum256([]byte("payonce simulator account\x00" + token))
 	return hex.EncodeToString(sum[:8]), nil
@@ -169,11 +172,15 @@ func (s *Simulator) begin(c *call, params string) (replayed, refusal *answer) {
 	c.tripped = key.Tripped
 	switch known := key.inFlight || key.Tripped || key.Answer != nil; {
 	case known && key.Params != params:
-		return nil, problem(http.StatusBadRequest, wireError{Type: typeIdempotency,
-			Message: "Keys for idempotent requests can only be used with the same parameters they were first used with."})
+		return nil, problem(http.StatusBadRequest, wireError{
+			Type:    typeIdempotency,
+			Message: "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+		})
 	case key.inFlight:
-		return nil, problem(http.StatusConflict, wireError{Code: "idempotency_key_in_use",
-			Message: "There is currently another in-progress request using this Idempotency-Key."})
+		return nil, problem(http.StatusConflict, wireError{
+			Code:    "idempotency_key_in_use",
+			Message: "There is currently another in-progress request using this Idempotency-Key.",
+		})
 	case key.Answer != nil:
 		return key.Answer, nil
 	}

@@ -63,7 +63,11 @@ type charge struct {
 
 func (w world) charges(t *testing.T, query string) []charge {
 	t.Helper()
-	resp, err := http.Get(w.server.URL + "/simulator/charges" + query)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/simulator/charges"+query, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := w.server.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
