@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,6 +19,8 @@ import (
 type Command interface {
 	// check refuses settings that are wrong together, as far as the command needs them.
 	check() error
+	// Log says how the command logs.
+	Log() (level slog.Level, json bool)
 }
 
 // Serve starts the service. It is the command when none is named.

@@ -58,7 +58,10 @@ func state(err error) string {
 }
 
 // ProblemIndex lists the problems that the API answers with.
-func ProblemIndex(c *gin.Context) { c.Data(http.StatusOK, htmlType, problem.IndexPage()) }
+func ProblemIndex(c *gin.Context) error {
+	c.Data(http.StatusOK, htmlType, problem.IndexPage())
+	return nil
+}
 
 // ProblemPage explains one of them.
 func ProblemPage(c *gin.Context) error {

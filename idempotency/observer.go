@@ -44,3 +44,11 @@ type silent struct{}
 
 func (silent) Step(context.Context, Step)       {}
 func (silent) Finished(context.Context, string) {}
+
+// Labels lists every label that Finished may hear.
+func Labels() []string {
+	return []string{
+		string(LevelFirst), string(LevelMemory), string(LevelRedis), string(LevelPostgres), string(LevelTakeover), LabelRecovered,
+		RefusalConflict, RefusalReused, RefusalExpired, RefusalLimited, RefusalUnavailable, RefusalNone,
+	}
+}
