@@ -46,8 +46,8 @@ func (e *SyntaxError) Error() string {
 //
 // The error is a *SyntaxError. dst is then returned as it was.
 func Canonical(dst, json []byte, limits CanonicalLimits) ([]byte, error) {
-	var space [24]member // enough for most bodies, and then only dst grows
-	s := scanner{in: json, out: dst, members: space[:0], depthLeft: cmp.Or(limits.MaxDepth, defaultMaxDepth)}
+	s := scanner{in: json, out: dst, depthLeft: cmp.Or(limits.MaxDepth, defaultMaxDepth)}
+	s.members = make([]member, 0, 16) // enough for most bodies: the one allocation
 	if err := s.document(); err != nil {
 		return dst, err
 	}
@@ -90,10 +90,8 @@ func (s *scanner) value() *SyntaxError {
 		return s.fail("the text ends where a value is expected")
 	}
 	switch c := s.in[s.pos]; c {
-	case '{':
-		return s.nested((*scanner).object)
-	case '[':
-		return s.nested((*scanner).array)
+	case '{', '[':
+		return s.nested(c)
 	case '"':
 		return s.string()
 	case 't':
@@ -110,13 +108,17 @@ func (s *scanner) value() *SyntaxError {
 	}
 }
 
-func (s *scanner) nested(read func(*scanner) *SyntaxError) *SyntaxError {
+func (s *scanner) nested(open byte) (err *SyntaxError) {
 	if s.depthLeft == 0 {
 		return s.fail("arrays and objects are nested too deeply")
 	}
 	s.depthLeft--
 	s.pos++
-	err := read(s)
+	if open == '{' {
+		err = s.object()
+	} else {
+		err = s.array()
+	}
 	s.depthLeft++
 	return err
 }

@@ -82,7 +82,7 @@ func factsOf(c Code) (facts, bool) {
 	case CodeBodyTooLarge:
 		return facts{http.StatusRequestEntityTooLarge, "The body is too large", !again, free}, true
 	case CodeUnsupportedMediaType:
-		return facts{http.StatusUnsupportedMediaType, "The body's media type is not supported", !again, free}, true
+		return facts{http.StatusUnsupportedMediaType, "The media type of the body is not supported", !again, free}, true
 	case CodeIdempotencyKeyExpired:
 		return facts{http.StatusGone, "The key was used before and its response is gone", !again, !free}, true
 	case CodeRateLimited:

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -27,10 +28,10 @@ func explain(err error) *Error {
 	case errors.Is(semantic.Err, json.ErrUnknownName):
 		e.Code = CodeUnknownMember
 		e.Detail = fmt.Sprintf("there is no member %s here (names are case-sensitive)", strconv.Quote(shorten(semantic.JSONPointer.LastToken())))
-	case errors.Is(semantic.Err, strconv.ErrRange):
-		e.Code, e.Detail = CodeIntegerOutOfRange, outOfRange(semantic.GoType)
-	case semantic.JSONKind == '0' && isInteger(semantic.GoType):
+	case semantic.JSONKind == '0' && isInteger(semantic.GoType) && bytes.ContainsAny(semantic.JSONValue, ".eE"):
 		e.Code, e.Detail = CodeNotAnInteger, "an integer is expected, written without a fraction and without an exponent"
+	case errors.Is(semantic.Err, strconv.ErrRange), semantic.JSONKind == '0' && isInteger(semantic.GoType):
+		e.Code, e.Detail = CodeIntegerOutOfRange, outOfRange(semantic.GoType)
 	case semantic.JSONKind == '"' && semantic.Err != nil:
 		e.Code, e.Detail = CodeInvalidValue, "the text is not "+expected(semantic.GoType)
 	default:

@@ -91,7 +91,7 @@ func checkShape(data []byte) error {
 		}
 		switch {
 		case tokens.StackDepth() > maxDepth:
-			return &Error{Pointer: pointer(tokens.StackPointer().Parent()), Code: CodeTooDeep, Offset: tokens.InputOffset(),
+			return &Error{Pointer: pointer(tokens.StackPointer()), Code: CodeTooDeep, Offset: tokens.InputOffset(),
 				Detail: "arrays and objects are nested deeper than " + strconv.Itoa(maxDepth) + " levels"}
 		case token.Kind() == 'n':
 			return &Error{Pointer: pointer(tokens.StackPointer()), Code: CodeNull, Offset: tokens.InputOffset() - int64(len("null")),

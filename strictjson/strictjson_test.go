@@ -1,0 +1,166 @@
+package strictjson_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/payonce/payonce/strictjson"
+)
+
+type item struct {
+	Name     string `json:"name"`
+	Quantity int32  `json:"quantity"`
+}
+
+type body struct {
+	Amount   *int64            `json:"amount"`
+	Currency string            `json:"currency"`
+	Final    *bool             `json:"final"`
+	Items    []item            `json:"items"`
+	Metadata map[string]string `json:"metadata"`
+	Count    uint8             `json:"count"`
+	At       time.Time         `json:"at"`
+	Any      any               `json:"any"`
+}
+
+func TestAWellFormedBodyIsRead(t *testing.T) {
+	t.Parallel()
+	amount := int64(9007199254740993)
+	want := body{
+		Amount: &amount, Currency: "EUR", Items: []item{{"Tea", -2}, {}}, Metadata: map[string]string{"null": "null"},
+		Count: 255, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	var got body
+	err := strictjson.Decode([]byte(` {"amount":9007199254740993,"currency":"EUR","items":[{"name":"Tea","quantity":-2},{}],
+		"metadata":{"null":"null"},"count":255,"at":"2026-01-02T03:04:05Z"} `), &got)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestWhatIsNotReadStrictlyIsRefusedWithItsPlace(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, code, pointer string }{
+		"nothing":                      {"", "syntax", ""},
+		"white space":                  {" \n", "syntax", ""},
+		"no JSON":                      {"amount=1", "syntax", ""},
+		"a cut body":                   {`{"amount":1`, "syntax", ""},
+		"two values":                   {`{} {}`, "syntax", ""},
+		"a comma too many":             {`{"amount":1,}`, "syntax", ""},
+		"a byte order mark":            {"\xef\xbb\xbf{}", "syntax", ""},
+		"a string that is not UTF-8":   {"{\"currency\":\"\xff\"}", "syntax", "/currency"},
+		"a lone surrogate":             {`{"currency":"\ud800"}`, "syntax", "/currency"},
+		"a name without quotes":        {`{amount:1}`, "syntax", ""},
+		"a number for a name":          {`{1:1}`, "syntax", ""},
+		"a duplicate":                  {`{"amount":1,"amount":1}`, "duplicate_member", "/amount"},
+		"a duplicate behind an escape": {`{"amount":1,"\u0061mount":1}`, "duplicate_member", "/amount"},
+		"a duplicate in a map":         {`{"metadata":{"a":"1","a":"1"}}`, "duplicate_member", "/metadata/a"},
+		"an unknown member":            {`{"price":1}`, "unknown_member", "/price"},
+		"an unknown member further in": {`{"items":[{},{"x/y":1}]}`, "unknown_member", "/items/1/x~1y"},
+		"another case":                 {`{"Amount":1}`, "unknown_member", "/Amount"},
+		"an integer as a string":       {`{"amount":"100"}`, "wrong_type", "/amount"},
+		"a fraction":                   {`{"amount":1.0}`, "not_an_integer", "/amount"},
+		"an exponent":                  {`{"amount":1e3}`, "not_an_integer", "/amount"},
+		"a large fraction":             {`{"amount":99999999999999999999.5}`, "not_an_integer", "/amount"},
+		"an integer beyond 64 bits":    {`{"amount":9223372036854775808}`, "integer_out_of_range", "/amount"},
+		"an integer far beyond":        {`{"amount":-99999999999999999999999}`, "integer_out_of_range", "/amount"},
+		"an integer beyond 32 bits":    {`{"items":[{"quantity":2147483648}]}`, "integer_out_of_range", "/items/0/quantity"},
+		"an integer below zero":        {`{"count":-1}`, "integer_out_of_range", "/count"},
+		"a boolean as a number":        {`{"final":1}`, "wrong_type", "/final"},
+		"a string as a number":         {`{"currency":978}`, "wrong_type", "/currency"},
+		"an array as an object":        {`{"items":{}}`, "wrong_type", "/items"},
+		"an object as an array":        {`{"metadata":[]}`, "wrong_type", "/metadata"},
+		"a number in metadata":         {`{"metadata":{"a":1}}`, "wrong_type", "/metadata/a"},
+		"an array as the body":         {`[]`, "wrong_type", ""},
+		"null as the body":             {`null`, "null_not_allowed", ""},
+		"null for a number":            {`{"amount":null}`, "null_not_allowed", "/amount"},
+		"null for a text":              {`{"currency":null}`, "null_not_allowed", "/currency"},
+		"null in an array":             {`{"items":[{},null]}`, "null_not_allowed", "/items/1"},
+		"null in a map":                {`{"metadata":{"a":null}}`, "null_not_allowed", "/metadata/a"},
+		"no time":                      {`{"at":"yesterday"}`, "invalid_value", "/at"},
+		"33 levels":                    {`{"any":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, "too_deep", "/any" + strings.Repeat("/0", 31)},
+		"a hundred thousand levels":    {strings.Repeat("[", 100_000), "too_deep", strings.Repeat("/0", 32)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := strictjson.Decode([]byte(c.text), &body{})
+			refused, ok := errors.AsType[*strictjson.Error](err)
+			if !ok || refused.Code != c.code || refused.Pointer != c.pointer {
+				t.Fatalf("Decode(%.60q) = %#v; want %s at %q", c.text, err, c.code, c.pointer)
+			}
+			checkDetail(t, refused)
+		})
+	}
+}
+
+// checkDetail: a detail is a short text in JSON's terms, with nothing of the program in it.
+func checkDetail(t *testing.T, e *strictjson.Error) {
+	t.Helper()
+	leaks := regexp.MustCompile(`\b(Go|json:|jsontext|unmarshal|int64|int32|uint8|strictjson|strconv|map\[|body\b\.|time\.Time)`)
+	if e.Detail == "" || len(e.Detail) > 300 || leaks.MatchString(e.Detail) {
+		t.Errorf("%s has the detail %q", e.Code, e.Detail)
+	}
+}
+
+func TestLongNamesAreCutInTheAnswer(t *testing.T) {
+	t.Parallel()
+	err := strictjson.Decode([]byte(`{"`+strings.Repeat("é", 20_000)+`":1}`), &body{})
+	refused, ok := errors.AsType[*strictjson.Error](err)
+	if !ok || len(refused.Pointer) > 120 || len(refused.Detail) > 300 || !strings.HasSuffix(refused.Pointer, "é…") {
+		t.Errorf("got %.400v", err)
+	}
+}
+
+func TestThirtyTwoLevelsAreTaken(t *testing.T) {
+	t.Parallel()
+	text := `{"any":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `,"items":[{},{}]}`
+	if err := strictjson.Decode([]byte(text), &body{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzStrictDecode: what is taken, the lenient standard decoder understands in the same way, and what is refused is
+// refused with a code, a short text and nothing of the program in it.
+func FuzzStrictDecode(f *testing.F) {
+	for _, seed := range []string{
+		`{"amount":1,"currency":"EUR","items":[{"name":"Tea","quantity":2}],"metadata":{"a":"b"}}`, `{"Amount":1}`,
+		`{"amount":1.0}`, `{"amount":null}`, `{"amount":1,"amount":2}`, `{"at":"2026-01-02T03:04:05Z"}`, `{} {}`, `[[[[`,
+		`{"count":256}`, `{"any":[1,{"a":true}]}`, "{\"currency\":\"\xff\"}", `{"currency":"\ud800"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got, want body
+		err := strictjson.Decode(data, &got)
+		if err == nil {
+			if err := json.Unmarshal(data, &want); err != nil {
+				t.Fatalf("taken, but the standard library says %v: %q", err, data)
+			}
+			if a, b := marshal(t, got), marshal(t, want); a != b {
+				t.Errorf("%q is read as %s, and by the standard library as %s", data, a, b)
+			}
+			return
+		}
+		refused, ok := errors.AsType[*strictjson.Error](err)
+		if !ok || refused.Code == "" || refused.Offset < 0 || refused.Offset > int64(len(data)) {
+			t.Fatalf("Decode(%q) = %#v", data, err)
+		}
+		if len(refused.Detail) > 600 {
+			t.Errorf("a detail of %d bytes", len(refused.Detail))
+		}
+	})
+}
+
+func marshal(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
