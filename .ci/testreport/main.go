@@ -73,6 +73,7 @@ func (r *report) line(line []byte) {
 	case "build-fail":
 		r.broken = true
 		r.show(e)
+		delete(r.output, e.name())
 	}
 }
 
