@@ -112,17 +112,19 @@ func (e *Engine[T]) lead(ctx context.Context, req Request, work Work[T]) (out Ou
 		return Outcome{Admission: entry.Admission}, &InFlightError{RetryAfter: time.Second}
 	}
 	ctx = context.WithoutCancel(ctx) // the client may hang up; what begins here ends under the server's own deadlines
-	published := false
+	hinted := work.External == nil // a panic: only a local effect is known to be rolled back by it
 	defer func() {
-		if !published {
+		if hinted {
 			e.opt.Gate.Leave(ctx, req, entry.Token)
 		}
 	}()
 	out, rec, err := e.authority(ctx, req, work)
 	out.Admission = entry.Admission
+	_, open := errors.AsType[*openError](err)
+	hinted = !open
 	if rec != nil && rec.State == Completed {
 		e.publish(ctx, rec)
-		published = true
+		hinted = false // replaced
 	}
 	return out, err
 }
@@ -149,7 +151,7 @@ func (e *Engine[T]) seen(ctx context.Context, req Request, rec *Record) (Outcome
 		out, err := answer(req, rec, LevelPostgres)
 		return out, rec, err
 	}
-	if rec.LeaseLeft > 0 {
+	if rec.LeaseLeft > 0 || e.resumer == nil {
 		return Outcome{}, nil, &InFlightError{RetryAfter: max(rec.LeaseLeft, time.Second)}
 	}
 	return e.takeOver(ctx, req)

@@ -36,6 +36,13 @@ func (e *LimitedError) Error() string {
 	return fmt.Sprintf("rate limit exceeded; ask again in %s", e.Admission.RetryAfter)
 }
 
+// openError is the end of a request whose key stays taken, or may be: a claim stands that recovery has to finish, or a
+// COMMIT was not answered. The hint before such a key is left alone; it ends by itself.
+type openError struct{ cause error }
+
+func (e *openError) Error() string { return e.cause.Error() }
+func (e *openError) Unwrap() error { return e.cause }
+
 // What a Store tells the engine apart.
 var (
 	// ErrSerialization: the transaction was rolled back by a deadlock, a serialization failure or a lost race for

@@ -42,6 +42,7 @@ func (e *Engine[T]) notReady(ctx context.Context, req Request, reason error) (Ou
 func (e *Engine[T]) claim(ctx context.Context, req Request, op Operation[T]) (*Claim, Outcome, *Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.opt.BeginBudget)
 	defer cancel()
+	pause := newBackoff()
 	for run := 1; ; run++ {
 		claim, out, rec, err := e.runClaim(ctx, req, op)
 		if errors.Is(err, ErrCommitUnknown) {
@@ -52,7 +53,7 @@ func (e *Engine[T]) claim(ctx context.Context, req Request, op Operation[T]) (*C
 			return claim, Outcome{}, nil, nil
 		case !errors.Is(err, ErrSerialization):
 			return nil, out, rec, err
-		case run >= maxRuns:
+		case run >= maxRuns || !pause.wait(ctx):
 			return nil, Outcome{}, nil, fmt.Errorf("%w: lost %d races: %w", ErrUnavailable, run, err)
 		}
 	}
@@ -112,56 +113,77 @@ func (e *Engine[T]) call(ctx context.Context, claim Claim, op Operation[T]) (ans
 // takeBack frees the key after the one and only send surely failed, or was not made. Only the first holder gets here:
 // after a takeover a refused connection proves nothing about what the earlier holder sent.
 func (e *Engine[T]) takeBack(ctx context.Context, req Request, claim Claim, op Operation[T], answer Answer, sent bool) (Outcome, *Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.opt.CompletionBudget)
-	defer cancel()
-	err := e.store.TakeBack(ctx, claim, op.Undo)
+	rec, err := e.persist(ctx, func(ctx context.Context) (*Record, error) {
+		err := e.store.TakeBack(ctx, claim, op.Undo)
+		if !errors.Is(err, ErrCommitUnknown) {
+			return nil, err
+		}
+		rec, err := e.inspect(ctx, claim)
+		if errors.Is(err, errGone) {
+			err = nil
+		}
+		return rec, err
+	})
 	switch {
-	case err == nil:
-		e.opt.Observer.Step(ctx, StepTakenBack)
-		return Outcome{}, nil, answer.Refused
-	case errors.Is(err, ErrClaimLost):
+	case errors.Is(err, ErrClaimLost), rec != nil:
 		return e.winner(ctx, req, claim)
+	case err != nil:
+		// Whether or not the delete was committed, nothing was charged: the key is free, or recovery finds that out.
+		e.opt.Log.ErrorContext(ctx, "claim not taken back; recovery will settle it", "error", err, "sent", sent)
+		return Outcome{}, nil, &openError{fmt.Errorf("take back: %w", errors.Join(ErrUnavailable, err))}
 	}
-	// Whether or not the delete was committed, nothing was charged: the key is free, or recovery will find that out.
-	e.opt.Log.ErrorContext(ctx, "claim not taken back; recovery will settle it", "error", err, "sent", sent)
-	return Outcome{}, nil, fmt.Errorf("take back: %w", errors.Join(ErrUnavailable, err))
+	e.opt.Observer.Step(ctx, StepTakenBack)
+	return Outcome{}, nil, answer.Refused
 }
 
 // settle runs T2 until its outcome is known or the budget is over; then recovery goes on.
 func (e *Engine[T]) settle(ctx context.Context, req Request, claim Claim, op Operation[T], answer Answer, level Level) (Outcome, *Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.opt.CompletionBudget)
-	defer cancel()
-	pause := newBackoff()
-	for {
+	rec, err := e.persist(ctx, func(ctx context.Context) (*Record, error) {
 		e.opt.Observer.Step(ctx, StepSettling)
 		rec, err := e.store.Settle(ctx, claim, func(tx T) (*Response, error) { return op.Settle(tx, answer) })
 		if errors.Is(err, ErrCommitUnknown) {
-			rec, err = e.inspect(ctx, claim)
+			return e.inspect(ctx, claim)
 		}
+		return rec, err
+	})
+	switch {
+	case errors.Is(err, ErrClaimLost):
+		return e.winner(ctx, req, claim)
+	case err != nil:
+		return Outcome{}, nil, &openError{fmt.Errorf("settle; recovery goes on: %w", err)}
+	}
+	e.opt.Observer.Step(ctx, StepCommitted)
+	return Outcome{Response: rec.Response, Level: level, ExpiresAt: rec.ExpiresAt}, rec, nil
+}
+
+// persist repeats the end of a claim while the store is away or the transaction loses a race, until the budget is over.
+func (e *Engine[T]) persist(ctx context.Context, end func(context.Context) (*Record, error)) (*Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.opt.CompletionBudget)
+	defer cancel()
+	for pause := newBackoff(); ; {
+		rec, err := end(ctx)
 		switch {
-		case err == nil:
-			e.opt.Observer.Step(ctx, StepCommitted)
-			return Outcome{Response: rec.Response, Level: level, ExpiresAt: rec.ExpiresAt}, rec, nil
-		case errors.Is(err, ErrClaimLost):
-			return e.winner(ctx, req, claim)
+		case err == nil, errors.Is(err, ErrClaimLost):
+			return rec, err
 		case !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrSerialization):
-			return Outcome{}, nil, fmt.Errorf("settle: %w", err)
-		}
-		if !pause.wait(ctx) {
-			return Outcome{}, nil, fmt.Errorf("settle: out of time, recovery goes on: %w", errors.Join(ErrUnavailable, err))
+			return nil, err
+		case !pause.wait(ctx):
+			return nil, errors.Join(ErrUnavailable, err)
 		}
 	}
 }
 
-// inspect finds out what an unknown COMMIT of T2 came to: the completed record, ErrSerialization when T2 has to be run
-// again, ErrClaimLost when another holder has the record or it is gone altogether.
+// inspect finds out what an unknown COMMIT of a claim's end came to: the completed record, ErrSerialization when it has
+// to be run again, ErrClaimLost when another holder has the record, errGone when there is none.
 func (e *Engine[T]) inspect(ctx context.Context, claim Claim) (*Record, error) {
 	rec, err := untilAnswered(ctx, func() (*Record, error) { return e.store.Inspect(ctx, claim.Tenant, claim.KeyHash) })
 	e.opt.Observer.Step(ctx, StepResolved)
 	switch {
 	case err != nil:
 		return nil, err
-	case rec == nil, rec.ClaimID != claim.ClaimID || rec.Fence != claim.Fence:
+	case rec == nil:
+		return nil, errGone
+	case rec.ClaimID != claim.ClaimID || rec.Fence != claim.Fence:
 		return nil, ErrClaimLost
 	case rec.State == InProgress:
 		return nil, ErrSerialization
@@ -169,12 +191,18 @@ func (e *Engine[T]) inspect(ctx context.Context, claim Claim) (*Record, error) {
 	return rec, nil
 }
 
-// winner answers a holder that came too late with what the record says now; it changes nothing.
+// errGone: the claim's record does not exist. For a take-back that is success; for T2 the claim is lost.
+var errGone = fmt.Errorf("%w: its record is gone", ErrClaimLost)
+
+// winner answers a holder that came too late with what the record says now; it changes nothing. It asks like the end of
+// a claim, not like new work: what has begun does not queue behind what has not.
 func (e *Engine[T]) winner(ctx context.Context, req Request, claim Claim) (Outcome, *Record, error) {
-	rec, err := e.store.Find(ctx, claim.Tenant, claim.KeyHash)
+	ctx, cancel := context.WithTimeout(ctx, e.opt.CompletionBudget)
+	defer cancel()
+	rec, err := untilAnswered(ctx, func() (*Record, error) { return e.store.Inspect(ctx, claim.Tenant, claim.KeyHash) })
 	switch {
 	case err != nil:
-		return Outcome{}, nil, fmt.Errorf("find the winner: %w", err)
+		return Outcome{}, nil, &openError{fmt.Errorf("find the winner: %w", err)}
 	case rec == nil: // only a failover to a standby that lost acknowledged commits shows this; a retry runs again
 		return Outcome{}, nil, fmt.Errorf("%w: the claimed record is gone", ErrUnavailable)
 	case rec.State == InProgress:

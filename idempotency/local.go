@@ -17,6 +17,7 @@ func (e *Engine[T]) local(ctx context.Context, req Request, work *Local[T]) (Out
 	if work.Once {
 		runs = 1
 	}
+	pause := newBackoff()
 	for run := 1; ; run++ {
 		out, rec, err := e.runLocal(ctx, req, work)
 		if errors.Is(err, ErrCommitUnknown) {
@@ -25,7 +26,7 @@ func (e *Engine[T]) local(ctx context.Context, req Request, work *Local[T]) (Out
 		if !errors.Is(err, ErrSerialization) {
 			return out, rec, err
 		}
-		if run >= runs {
+		if run >= runs || !pause.wait(ctx) {
 			return Outcome{}, nil, fmt.Errorf("%w: lost %d races: %w", ErrUnavailable, run, err)
 		}
 	}
@@ -86,7 +87,7 @@ func (e *Engine[T]) resolve(ctx context.Context, req Request, mine *Record) (Out
 	e.opt.Observer.Step(ctx, StepResolved)
 	switch {
 	case err != nil:
-		return Outcome{}, nil, fmt.Errorf("resolve an unknown commit: %w", err)
+		return Outcome{}, nil, &openError{fmt.Errorf("resolve an unknown commit: %w", err)}
 	case rec == nil:
 		return Outcome{}, nil, ErrSerialization
 	case rec.ClaimID == mine.ClaimID && rec.State == Completed:

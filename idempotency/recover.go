@@ -3,6 +3,7 @@ package idempotency
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -15,7 +16,7 @@ func (e *Engine[T]) takeOver(ctx context.Context, req Request) (Outcome, *Record
 	until := time.Now().Add(e.opt.Lease)
 	rec, err := e.store.TakeOver(ctx, req.Tenant, req.KeyHash)
 	if err != nil {
-		return Outcome{}, nil, fmt.Errorf("take over: %w", err)
+		return Outcome{}, nil, &openError{fmt.Errorf("take over: %w", err)}
 	}
 	if rec == nil { // somebody else was faster
 		return Outcome{}, nil, &InFlightError{RetryAfter: minRetry}
@@ -32,7 +33,7 @@ func (e *Engine[T]) resume(ctx context.Context, req Request, rec *Record, until 
 	defer cancel()
 	op, err := e.resumer.Resume(ctx, rec)
 	if err != nil {
-		return Outcome{}, nil, fmt.Errorf("resume %s: %w", rec.Operation, err)
+		return Outcome{}, nil, &openError{fmt.Errorf("resume %s: %w", rec.Operation, err)}
 	}
 	lookUp, done := context.WithDeadline(ctx, until.Add(-e.opt.CompletionBudget))
 	defer done()
@@ -57,7 +58,13 @@ func (e *Engine[T]) Recover(ctx context.Context, limit int) (int, error) {
 	return len(due), nil
 }
 
+// recoverOne outlives a panic: nobody else is there to catch it, and the record would end each replica in turn.
 func (e *Engine[T]) recoverOne(ctx context.Context, rec *Record, until time.Time) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			e.opt.Log.ErrorContext(ctx, "panic while a record was recovered", "operation", rec.Operation, "panic", cause, "stack", string(debug.Stack()))
+		}
+	}()
 	req := Request{Tenant: rec.Tenant, KeyHash: rec.KeyHash, Fingerprint: rec.Fingerprint, Method: rec.Method, Path: rec.Path}
 	_, done, err := e.resume(ctx, req, rec, until)
 	if err != nil {

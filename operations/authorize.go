@@ -31,6 +31,7 @@ type authorize struct {
 	*Payments
 	input   AuthorizeInput
 	order   *repository.Later[models.Order]
+	used    *repository.Later[models.Payment] // what the key paid for before its record was forgotten
 	payment models.Payment
 	attempt models.ProviderAttempt
 }
@@ -66,11 +67,20 @@ func (s *Payments) Resume(ctx context.Context, rec *idempotency.Record) (idempot
 }
 
 func (s *Payments) load(ctx context.Context, merchant, id uuid.UUID) (*authorize, error) {
-	payment, err := s.payments.Get(ctx, merchant, id)
+	var (
+		readPayment *repository.Later[models.Payment]
+		readAttempt *repository.Later[models.ProviderAttempt]
+	)
+	if err := s.look(ctx, func(u *repository.Unit) {
+		readPayment, readAttempt = s.payments.Read(u, merchant, id), s.attempts.OfOperation(u, merchant, id)
+	}); err != nil {
+		return nil, err
+	}
+	payment, err := readPayment.Get()
 	if err != nil {
 		return nil, fmt.Errorf("read the payment: %w", err)
 	}
-	attempt, err := s.attempts.OfOperation(ctx, merchant, id)
+	attempt, err := readAttempt.Get()
 	if err != nil {
 		return nil, fmt.Errorf("read the attempt: %w", err)
 	}
@@ -93,11 +103,15 @@ func (a *authorize) Ready() error {
 // Reads locks the order: two keys for one order are the double click that no key can catch.
 func (a *authorize) Reads(u *repository.Unit) {
 	a.order = a.orders.Lock(u, a.payment.MerchantID, a.payment.OrderID)
+	a.used = a.payments.UnderKey(u, a.payment.MerchantID, a.payment.IdempotencyKeyHash)
 }
 
 // Prepare is T1: the payment, its reservation on the order, and the attempt, before anybody is asked. No event is
 // written: nothing has happened yet.
 func (a *authorize) Prepare(ctx context.Context, u *repository.Unit, claim idempotency.Claim) error {
+	if used, err := a.used.Get(); err == nil {
+		return &idempotency.ExpiredError{Resource: idempotency.Resource{Type: wire.TypePayment, ID: used.ID}}
+	}
 	order, err := a.order.Get()
 	if errors.Is(err, repository.ErrNotFound) {
 		return ErrOrderNotFound
@@ -131,11 +145,20 @@ func (a *authorize) obstacle(ctx context.Context, u *repository.Unit, order *mod
 
 // Call asks the provider, once.
 func (a *authorize) Call(ctx context.Context) idempotency.Answer {
+	t, result := a.send(ctx)
+	return idempotency.Answer{Truth: t, Refused: refusal(result)}
+}
+
+// send makes one request, and says what came of it.
+func (a *authorize) send(ctx context.Context) (truth, provider.Result) {
 	result := a.payer.Authorize(ctx, a.request())
-	if result.Err != nil {
+	switch {
+	case result.Outcome == provider.Unauthorized:
+		a.log.ErrorContext(ctx, "ALERT the provider does not accept PROVIDER_SECRET_KEY", "status", result.HTTPStatus, "error", result.Err)
+	case result.Err != nil:
 		a.log.WarnContext(ctx, "provider gave no clear answer", "payment_id", a.publicID(), "outcome", result.Outcome.String(), "error", result.Err)
 	}
-	return idempotency.Answer{Truth: judge(&a.payment, result), Refused: a.refusal(ctx, result)}
+	return judge(&a.payment, result), result
 }
 
 // request follows from the row alone, so that a re-send is the same request byte for byte.

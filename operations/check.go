@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -37,15 +38,26 @@ func (s *Payments) CheckDue(ctx context.Context, limit int) (int, error) {
 	}
 	var group sync.WaitGroup
 	for _, d := range due {
-		group.Go(func() {
-			if err := s.check(ctx, d); err != nil {
-				s.log.WarnContext(ctx, "attempt not checked; it stays due", "payment_id",
-					models.FormatID(models.PrefixPayment, d.Attempt.PaymentID), "error", err)
-			}
-		})
+		group.Go(func() { s.checkOne(ctx, d) })
 	}
 	group.Wait()
 	return len(due), nil
+}
+
+// checkOne checks under the lease's time and not the caller's: a service that is shutting down waits for it, and a
+// re-send is not cut off halfway. It outlives a panic, because nobody else is there to catch it.
+func (s *Payments) checkOne(ctx context.Context, due repository.Due) {
+	log := s.log.With("payment_id", models.FormatID(models.PrefixPayment, due.Attempt.PaymentID))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.attempts.Lease())
+	defer cancel()
+	defer func() {
+		if cause := recover(); cause != nil {
+			log.ErrorContext(ctx, "panic while an attempt was checked", "panic", cause, "stack", string(debug.Stack()))
+		}
+	}()
+	if err := s.check(ctx, due); err != nil {
+		log.WarnContext(ctx, "attempt not checked; it stays due", "error", err)
+	}
 }
 
 func (s *Payments) check(ctx context.Context, due repository.Due) error {
@@ -82,11 +94,12 @@ func (a *authorize) needsReview() bool {
 
 // missing decides about an operation that the provider answers it doesn't know. One such answer proves little: the
 // request may still be on its way. Two of them, a settling pause apart, allow to send the same bytes under the same key
-// again, while the operation is young enough for the provider to remember keys. An older one is for a person.
+// again, while the operation is young enough for the provider to remember keys. An older one is for a person, and so is
+// one whose reference the provider gave us itself.
 func (a *authorize) missing(ctx context.Context, due repository.Due) error {
 	since := a.attempt.NotFoundAt
 	switch {
-	case due.Now.Sub(a.attempt.SentAt) >= a.schedule.ResendAge:
+	case due.Now.Sub(a.attempt.SentAt) >= a.schedule.ResendAge, a.attempt.ProviderReference != nil:
 		if a.needsReview() {
 			return a.attempts.Postpone(ctx, &a.attempt, reviewCheck, true)
 		}
@@ -104,15 +117,14 @@ func (a *authorize) resend(ctx context.Context) error {
 		return fmt.Errorf("note the re-send: %w", err)
 	}
 	a.log.InfoContext(ctx, "not known at the provider; sending again under the same key", "payment_id", a.publicID())
-	result := a.payer.Authorize(ctx, a.request())
-	t := judge(&a.payment, result)
+	t, result := a.send(ctx)
 	if result.Outcome == provider.Refused { // the answer under this key, whenever it was sent
 		t.verdict, t.reason = refused, declineReason(result.Code, "provider_rejected")
 	}
 	return a.conclude(ctx, t)
 }
 
-// giveUp marks a payment that nobody knows of and that is too old to be sent again.
+// giveUp marks a payment that nobody knows of and that may not be sent again.
 func (a *authorize) giveUp(ctx context.Context) error {
 	return a.apply(ctx, func(u *repository.Unit) error {
 		next := a.payment

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/payonce/payonce/idempotency"
-	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/provider"
 	"github.com/payonce/payonce/repository"
 )
@@ -43,12 +42,14 @@ type Payments struct {
 	events   *repository.Events
 	schedule Schedule
 	apply    func(ctx context.Context, writes func(*repository.Unit) error) error
+	look     func(ctx context.Context, reads func(*repository.Unit)) error
 	log      *slog.Logger
 }
 
 var _ idempotency.Resumer[*repository.Unit] = (*Payments)(nil)
 
-// NewPayments wires the operations. The attempts' lease must exceed the provider's time-out.
+// NewPayments wires the operations. The attempts' lease must exceed twice the provider's time-out: a check is a look-up
+// and, at most, one re-send, which renews the lease.
 func NewPayments(payer Payer, db *repository.Database, attempts *repository.Attempts, schedule Schedule, log *slog.Logger) *Payments {
 	if schedule.First <= 0 {
 		schedule.First = time.Second
@@ -62,7 +63,7 @@ func NewPayments(payer Payer, db *repository.Database, attempts *repository.Atte
 	return &Payments{
 		payer: payer, name: "stripe", orders: repository.NewOrders(db), payments: repository.NewPayments(db),
 		attempts: attempts, ledger: repository.NewLedger(db), events: repository.NewEvents(db),
-		schedule: schedule, apply: db.Apply, log: log,
+		schedule: schedule, apply: db.Apply, look: db.Look, log: log,
 	}
 }
 
@@ -88,12 +89,11 @@ func (e *RejectedError) Error() string {
 var ErrOrderNotFound = errors.New("order not found")
 
 // refusal is the reason for taking a claim back: the call surely had no effect. Nil when it may have had one.
-func (s *Payments) refusal(ctx context.Context, result provider.Result) error {
+func refusal(result provider.Result) error {
 	switch result.Outcome {
 	case provider.NotSent:
 		return fmt.Errorf("%w: the payment provider was not reached: %w", idempotency.ErrUnavailable, result.Err)
 	case provider.Unauthorized:
-		s.log.ErrorContext(ctx, "ALERT the provider does not accept PROVIDER_SECRET_KEY", "status", result.HTTPStatus, "error", result.Err)
 		return fmt.Errorf("%w: the payment provider does not accept our key", idempotency.ErrUnavailable)
 	case provider.Refused:
 		return &RejectedError{Code: declineReason(result.Code, "invalid_request")}

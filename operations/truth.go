@@ -37,6 +37,9 @@ func judge(p *models.Payment, result provider.Result) truth {
 	}
 	switch result.Outcome {
 	case provider.Answered:
+		if result.Intent == nil {
+			return t
+		}
 		t.verdict = judgeIntent(p, result.Intent)
 		if t.verdict == declined {
 			t.reason = declineReason(result.Intent.DeclineCode, result.Intent.Code)

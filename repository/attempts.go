@@ -66,15 +66,20 @@ func (r *Attempts) Resolve(u *Unit, a *models.ProviderAttempt, to Resolved) {
 
 // Delete queues the removal of an attempt that surely never reached the provider.
 func (r *Attempts) Delete(u *Unit, a *models.ProviderAttempt) {
-	u.Guard("delete the attempt", `DELETE FROM provider_attempts WHERE merchant_id = $1 AND id = $2 AND status = 'sent'`,
-		a.MerchantID, a.ID)
+	u.Guard("delete the attempt", `DELETE FROM provider_attempts WHERE merchant_id = $1 AND id = $2 AND status = 'sent'
+		AND claim_id = $3 AND fence = $4 AND sends = 1`, a.MerchantID, a.ID, a.ClaimID, a.Fence)
 }
 
-// OfOperation reads the newest attempt of an operation.
-func (r *Attempts) OfOperation(ctx context.Context, merchant, operation uuid.UUID) (*models.ProviderAttempt, error) {
-	return first[models.ProviderAttempt](r.db.WithContext(ctx).
-		Where("merchant_id = ? AND operation_id = ?", merchant, operation).Order("attempt_no DESC"))
+// OfOperation queues a read of the newest attempt of an operation.
+func (r *Attempts) OfOperation(u *Unit, merchant, operation uuid.UUID) *Later[models.ProviderAttempt] {
+	var now time.Time
+	return later(u, "find the attempt", `SELECT `+attemptColumns+` FROM provider_attempts a
+		WHERE a.merchant_id = $1 AND a.operation_id = $2 ORDER BY a.attempt_no DESC LIMIT 1`, []any{merchant, operation},
+		func(a *models.ProviderAttempt) []any { return attemptFields(a, &now) })
 }
+
+// Lease is how long recovery may take for one check.
+func (r *Attempts) Lease() time.Duration { return r.lease }
 
 // Due is a claimed attempt and Postgres's time of the claim, against which its age is told.
 type Due struct {
@@ -85,15 +90,10 @@ type Due struct {
 // ClaimDue claims up to limit attempts whose check is due, skipping those that others are claiming. An attempt whose
 // idempotency record is still in progress has no due time: then the record is what is claimed.
 func (r *Attempts) ClaimDue(ctx context.Context, limit int) ([]Due, error) {
-	conn, err := r.whole.reservedConn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	unit := &Unit{db: r.whole, conn: conn}
-	defer unit.abandon()
+	unit := &Unit{db: r.whole}
 	var due []Due
-	unit.Read("claim due attempts", `WITH due AS (SELECT merchant_id, id FROM provider_attempts
-			WHERE next_check_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
+	unit.returning("claim due attempts", `WITH due AS (SELECT merchant_id, id FROM provider_attempts
+			WHERE next_check_at <= now() AND (lease_until IS NULL OR lease_until < now())
 			ORDER BY next_check_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 		UPDATE provider_attempts a SET claim_id = gen_random_uuid(), fence = a.fence + 1, checks = a.checks + 1,
 			checked_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => $2)
@@ -106,31 +106,29 @@ func (r *Attempts) ClaimDue(ctx context.Context, limit int) ([]Due, error) {
 			due = append(due, d)
 			return nil
 		})
-	return due, unit.Flush(ctx)
+	err := unit.alone(ctx, r.whole.reservedConn)
+	return due, err
 }
 
 // Postpone plans the next check of a claimed attempt. With notFound the provider answered that it knows nothing: the
 // first such answer is dated, so that a second one, later, may allow to send again.
 func (r *Attempts) Postpone(ctx context.Context, a *models.ProviderAttempt, next time.Duration, notFound bool) error {
-	return r.update(ctx, "postpone the check", a, `not_found_at = CASE WHEN $5::boolean THEN coalesce(not_found_at, clock_timestamp())
-		ELSE not_found_at END, next_check_at = clock_timestamp() + make_interval(secs => $6::float8), lease_until = NULL`, notFound, seconds(next))
+	return r.update(ctx, "postpone the check", a, `not_found_at = CASE WHEN $6::boolean THEN coalesce(not_found_at, clock_timestamp())
+		ELSE not_found_at END, next_check_at = clock_timestamp() + make_interval(secs => $7::float8), lease_until = NULL`, notFound, seconds(next))
 }
 
-// Resend writes down, before it happens, that a claimed attempt is sent once more under its old key.
+// Resend writes down, before it happens, that a claimed attempt is sent once more under its old key. The lease begins
+// anew, so that the call has all of it.
 func (r *Attempts) Resend(ctx context.Context, a *models.ProviderAttempt) error {
-	return r.update(ctx, "note the re-send", a, `sends = sends + 1, not_found_at = NULL`)
+	return r.update(ctx, "note the re-send", a, `sends = sends + 1, not_found_at = NULL,
+		lease_until = clock_timestamp() + make_interval(secs => $6::float8)`, seconds(r.lease))
 }
 
 func (r *Attempts) update(ctx context.Context, label string, a *models.ProviderAttempt, set string, args ...any) error {
-	conn, err := r.whole.reservedConn(ctx)
-	if err != nil {
-		return err
-	}
-	unit := &Unit{db: r.whole, conn: conn}
-	defer unit.abandon()
-	unit.Guard(label, `UPDATE provider_attempts SET `+set+` WHERE merchant_id = $1 AND id = $2 AND claim_id = $3 AND fence = $4`,
-		append([]any{a.MerchantID, a.ID, a.ClaimID, a.Fence}, args...)...)
-	return unit.Flush(ctx)
+	unit := &Unit{db: r.whole}
+	unit.Guard(label, `UPDATE provider_attempts SET `+set+` WHERE merchant_id = $1 AND id = $2 AND claim_id = $3 AND fence = $4
+		AND status = $5`, append([]any{a.MerchantID, a.ID, a.ClaimID, a.Fence, string(a.Status)}, args...)...)
+	return unit.alone(ctx, r.whole.reservedConn)
 }
 
 // Nudge makes the check of a payment due now, unless one was made less than a second ago.

@@ -22,6 +22,12 @@ type GuardError struct{ Label string }
 
 func (e *GuardError) Error() string { return e.Label + " touched no row" }
 
+// errReadOnly: the server takes no writes and no row locks, but it still knows what is decided.
+var errReadOnly = fmt.Errorf("%w: it is read-only", idempotency.ErrUnavailable)
+
+// labelCommit names the last statement of a transaction.
+const labelCommit = "commit"
+
 // recordKey is the primary key of the records: losing a race for it means that another transaction has the key.
 const recordKey = "idempotency_keys_pkey"
 
@@ -30,7 +36,11 @@ const recordKey = "idempotency_keys_pkey"
 // COMMIT that was on its way.
 func classify(label string, err error, commits bool) error {
 	server, ok := errors.AsType[*pgconn.PgError](err)
-	if ok && (server.Severity == "ERROR" || server.SeverityUnlocalized == "ERROR") {
+	definite := ok && (server.Severity == "ERROR" || server.SeverityUnlocalized == "ERROR")
+	if definite && commits && label == labelCommit && server.Code == "57014" {
+		definite = false // a cancellation that arrives while COMMIT runs is reported after it
+	}
+	if definite {
 		return refused(label, server)
 	}
 	if errors.Is(err, idempotency.ErrSerialization) {
@@ -44,11 +54,15 @@ func classify(label string, err error, commits bool) error {
 
 func refused(label string, err *pgconn.PgError) error {
 	switch err.Code {
-	case "40001", "40P01": // serialization_failure, deadlock_detected
+	// serialization_failure, deadlock_detected; and a statement that was prepared before a migration or a failover
+	// (feature_not_supported: cached plan, invalid_sql_statement_name): pgx forgets it, so the next run prepares it anew.
+	case "40001", "40P01", "0A000", "26000":
 		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrSerialization, err)
 	case "22012": // division_by_zero: only guards divide
 		return &GuardError{label}
-	case "55P03", "57014", "25006", "25P02": // lock_not_available, query_canceled, read_only_sql_transaction, in_failed_sql_transaction
+	case "25006": // read_only_sql_transaction
+		return fmt.Errorf("%s: %w: %w", label, errReadOnly, err)
+	case "55P03", "57014", "25P02": // lock_not_available, query_canceled, in_failed_sql_transaction
 		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrUnavailable, err)
 	}
 	switch err.Code[:2] {

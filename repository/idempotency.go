@@ -51,32 +51,47 @@ func lockKey(tenant idempotency.Tenant, keyHash [32]byte) int64 {
 
 // Begin implements [idempotency.Store].
 func (s *Idempotency) Begin(ctx context.Context, req idempotency.Request, reads func(*Unit)) (*Unit, idempotency.Found, error) {
-	timeline := s.authority.Timeline() // before the transaction: a promotion in between makes cached values misses
-	conn, err := s.db.freshConn(ctx)
-	if err != nil {
-		return nil, idempotency.Found{}, err
-	}
-	unit := &Unit{db: s.db, conn: conn, timeline: timeline}
+	unit := s.unit()
 	found := idempotency.Found{}
 	unit.queue = append(unit.queue, statement{label: "begin", sql: "BEGIN"})
 	unit.Read("lock the key", sqlTryLock, []any{lockKey(req.Tenant, req.KeyHash)}, func(scan func(...any) error) error {
-		return scan(&unit.now, &found.Mine)
+		return scan(&unit.now, &found.Mine, nil, nil, nil)
 	})
-	unit.Read("look the key up", sqlLookUp, []any{uuid.UUID(req.Tenant), req.KeyHash[:]}, func(scan func(...any) error) error {
+	unit.Read("look the key up", sqlLookUp, []any{uuid.UUID(req.Tenant), req.KeyHash[:]}, func(scan func(...any) error) (err error) {
 		found.Mine = false
-		found.Record, err = scanRecord(skipFirst(scan), timeline)
+		found.Record, err = scanRecord(skipFirst(scan), unit.timeline)
 		return err
 	})
 	if reads != nil {
 		reads(unit)
 	}
+	var err error
+	if unit.conn, err = s.db.freshConn(ctx); err != nil {
+		return nil, idempotency.Found{}, err
+	}
 	if err := unit.Flush(ctx); err != nil {
 		unit.rollback()
-		return nil, idempotency.Found{}, err
+		return s.beginReadOnly(ctx, req, err)
 	}
 	unit.now = unit.now.UTC()
 	return unit, found, nil
 }
+
+// beginReadOnly still answers what is decided when the server refuses row locks: a replay needs none.
+func (s *Idempotency) beginReadOnly(ctx context.Context, req idempotency.Request, cause error) (*Unit, idempotency.Found, error) {
+	if !errors.Is(cause, errReadOnly) {
+		return nil, idempotency.Found{}, cause
+	}
+	rec, err := s.Find(ctx, req.Tenant, req.KeyHash)
+	if err != nil || rec == nil {
+		return nil, idempotency.Found{}, cause
+	}
+	return s.unit(), idempotency.Found{Record: rec}, nil
+}
+
+// unit is a transaction that has sent nothing yet. The timeline is read before anything is asked: a promotion in
+// between makes what is cached under it a miss.
+func (s *Idempotency) unit() *Unit { return &Unit{db: s.db, timeline: s.authority.Timeline()} }
 
 // Complete implements [idempotency.Store].
 func (s *Idempotency) Complete(ctx context.Context, unit *Unit, rec *idempotency.Record) error {
@@ -85,7 +100,7 @@ func (s *Idempotency) Complete(ctx context.Context, unit *Unit, rec *idempotency
 		unit.rollback()
 		return err
 	}
-	unit.Read("insert the record", sqlInsertCompleted, append(identity(rec), args...), func(scan func(...any) error) error {
+	unit.returning("insert the record", sqlInsertCompleted, append(identity(rec), args...), func(scan func(...any) error) error {
 		return scan(&rec.ExpiresAt)
 	})
 	rec.Timeline = unit.timeline
@@ -115,18 +130,13 @@ func (s *Idempotency) Rollback(unit *Unit) { unit.rollback() }
 func (s *Idempotency) Settle(ctx context.Context, claim idempotency.Claim,
 	writes func(*Unit) (*idempotency.Response, error),
 ) (*idempotency.Record, error) {
-	unit, err := s.reservedUnit(ctx)
-	if err != nil {
-		return nil, err
-	}
+	unit := s.unit()
 	response, err := writes(unit)
 	if err != nil {
-		unit.abandon()
 		return nil, err
 	}
 	args, err := completion(response, s.retention.Replay)
 	if err != nil {
-		unit.abandon()
 		return nil, err
 	}
 	var rec *idempotency.Record
@@ -137,8 +147,7 @@ func (s *Idempotency) Settle(ctx context.Context, claim idempotency.Claim,
 			return err
 		},
 	}
-	unit.queue = append(opening(complete), unit.queue...)
-	if err := unit.commit(ctx); err != nil {
+	if err := unit.whole(ctx, complete); err != nil {
 		return nil, claimLost(err)
 	}
 	return rec, nil
@@ -146,13 +155,9 @@ func (s *Idempotency) Settle(ctx context.Context, claim idempotency.Claim,
 
 // TakeBack implements [idempotency.Settler].
 func (s *Idempotency) TakeBack(ctx context.Context, claim idempotency.Claim, undo func(*Unit)) error {
-	unit, err := s.reservedUnit(ctx)
-	if err != nil {
-		return err
-	}
+	unit := s.unit()
 	undo(unit)
-	unit.queue = append(opening(guard(labelClaim, sqlTakeBack, claimArgs(claim)...)), unit.queue...)
-	return claimLost(unit.commit(ctx))
+	return claimLost(unit.whole(ctx, guardedStatement(labelClaim, sqlTakeBack, claimArgs(claim)...)))
 }
 
 // labelClaim marks the guard whose failure means that the claim is somebody else's.
@@ -165,28 +170,9 @@ func claimLost(err error) error {
 	return err
 }
 
-// reservedUnit is a transaction that has not begun yet: BEGIN travels with everything else.
-func (s *Idempotency) reservedUnit(ctx context.Context) (*Unit, error) {
-	timeline := s.authority.Timeline()
-	conn, err := s.db.reservedConn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &Unit{db: s.db, conn: conn, timeline: timeline}, nil
-}
-
-// opening puts BEGIN and the limits before the first statement of a transaction that asks nothing first.
-func opening(first ...statement) []statement {
-	return append([]statement{{label: "begin", sql: "BEGIN"}, {label: "limits", sql: "SELECT " + limits}}, first...)
-}
-
-// abandon returns the connection of a unit that sent nothing.
-func (u *Unit) abandon() { _ = u.conn.Close() }
-
 // skipFirst drops the first column, which is there for what it does and not for what it says.
 func skipFirst(scan func(dest ...any) error) func(dest ...any) error {
 	return func(dest ...any) error {
-		var skipped any
-		return scan(append([]any{&skipped}, dest...)...)
+		return scan(append([]any{nil}, dest...)...)
 	}
 }

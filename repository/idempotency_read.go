@@ -11,42 +11,27 @@ import (
 
 // Find implements [idempotency.Finder].
 func (s *Idempotency) Find(ctx context.Context, tenant idempotency.Tenant, keyHash [32]byte) (*idempotency.Record, error) {
-	conn, err := s.db.freshConn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	unit := &Unit{db: s.db, conn: conn, timeline: s.authority.Timeline()}
-	defer unit.abandon()
+	unit := s.unit()
 	found := unit.record("find the record", sqlFind, uuid.UUID(tenant), keyHash[:])
-	if err := unit.Flush(ctx); err != nil {
-		return nil, err
-	}
-	return *found, nil
+	err := unit.alone(ctx, s.db.freshConn)
+	return *found, err
 }
 
 // Resolve implements [idempotency.Finder]. The lock is waited for in a statement of its own, so that the look-up's
 // snapshot is taken when the old backend has ended.
 func (s *Idempotency) Resolve(ctx context.Context, tenant idempotency.Tenant, keyHash [32]byte) (*idempotency.Record, error) {
-	unit, err := s.reservedUnit(ctx)
-	if err != nil {
-		return nil, err
-	}
+	unit := s.unit()
 	lock := statement{label: "wait for the key", sql: `SELECT pg_advisory_xact_lock($1)`, args: []any{lockKey(tenant, keyHash)}}
-	unit.queue = opening(lock)
 	found := unit.record("find the record", sqlFind, uuid.UUID(tenant), keyHash[:])
-	err = readOnly(unit.commit(ctx))
+	err := readOnly(unit.whole(ctx, lock))
 	return *found, err
 }
 
 // Inspect implements [idempotency.Finder].
 func (s *Idempotency) Inspect(ctx context.Context, tenant idempotency.Tenant, keyHash [32]byte) (*idempotency.Record, error) {
-	unit, err := s.reservedUnit(ctx)
-	if err != nil {
-		return nil, err
-	}
-	unit.queue = opening()
+	unit := s.unit()
 	found := unit.record("inspect the record", sqlInspect, uuid.UUID(tenant), keyHash[:])
-	err = readOnly(unit.commit(ctx))
+	err := readOnly(unit.whole(ctx))
 	return *found, err
 }
 
@@ -67,18 +52,15 @@ func (s *Idempotency) TakeOverDue(ctx context.Context, limit int) ([]*idempotenc
 // takeOver is a transaction of one statement. When its answer is lost the lease was renewed for nobody, and somebody
 // takes over later.
 func (s *Idempotency) takeOver(ctx context.Context, query string, args ...any) ([]*idempotency.Record, error) {
-	unit, err := s.reservedUnit(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unit.abandon()
+	unit := s.unit()
 	var taken []*idempotency.Record
-	unit.Read("take over", query, args, func(scan func(...any) error) error {
+	unit.returning("take over", query, args, func(scan func(...any) error) error {
 		rec, err := scanRecord(scan, unit.timeline)
 		taken = append(taken, rec)
 		return err
 	})
-	return taken, unit.Flush(ctx)
+	err := unit.alone(ctx, s.db.reservedConn)
+	return taken, err
 }
 
 // Expire implements [idempotency.Sweeper].

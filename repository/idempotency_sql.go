@@ -10,6 +10,9 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
+// now() and not clock_timestamp() bounds what the jobs look for: a volatile function is a filter, and each run would
+// read the whole index behind the last row that is due. Their transactions are one statement, so both say the same.
+
 // recordColumns are read in the order of scanRecord. The lease and the replay's end are judged by Postgres's clock,
 // here, and never by a replica's.
 const recordColumns = `merchant_id, key_hash, fingerprint, method, path,
@@ -51,19 +54,19 @@ const (
 		lease_until = clock_timestamp() + make_interval(secs => $1) FROM due
 		WHERE k.merchant_id = due.merchant_id AND k.key_hash = due.key_hash RETURNING ` + takenColumns
 
-	selectDue = `SELECT merchant_id, key_hash FROM idempotency_keys WHERE state = 'in_progress' AND lease_until < clock_timestamp()`
+	selectDue = `SELECT merchant_id, key_hash FROM idempotency_keys WHERE state = 'in_progress' AND lease_until < now()`
 
 	sqlTakeOver = `WITH due AS (` + selectDue + ` AND merchant_id = $2 AND key_hash = $3 FOR UPDATE SKIP LOCKED) ` + updateTakeOver
 
 	sqlTakeOverDue = `WITH due AS (` + selectDue + ` ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED) ` + updateTakeOver
 
 	sqlExpire = `WITH due AS (SELECT merchant_id, key_hash FROM idempotency_keys
-			WHERE state = 'completed' AND expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+			WHERE state = 'completed' AND expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 		UPDATE idempotency_keys k SET state = 'expired', body = NULL, headers = NULL FROM due
 		WHERE k.merchant_id = due.merchant_id AND k.key_hash = due.key_hash`
 
 	sqlForget = `WITH due AS (SELECT merchant_id, key_hash FROM idempotency_keys
-			WHERE state = 'expired' AND completed_at < clock_timestamp() - make_interval(secs => $2)
+			WHERE state = 'expired' AND completed_at < now() - make_interval(secs => $2)
 			ORDER BY completed_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 		DELETE FROM idempotency_keys k USING due WHERE k.merchant_id = due.merchant_id AND k.key_hash = due.key_hash`
 )

@@ -46,7 +46,7 @@ func (r *Orders) ByReference(u *Unit, merchant uuid.UUID, reference string) *Lat
 // Insert queues a new order. Its status is derived by Postgres.
 func (r *Orders) Insert(u *Unit, o *models.Order) {
 	u.Insert("insert the order", `INSERT INTO orders (merchant_id, id, reference, currency, items, amount_total, metadata,
-		created_at, updated_at) VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7::jsonb, $8, $8)`,
+		created_at, updated_at) VALUES ($1, $2, $3, $4, $5::jsonb, $6, coalesce($7::jsonb, '{}'), $8, $8)`,
 		o.MerchantID, o.ID, o.Reference, o.Currency, text(o.Items), o.AmountTotal, text(o.Metadata), o.CreatedAt)
 }
 

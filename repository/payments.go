@@ -19,7 +19,7 @@ func NewPayments(db *Database) *Payments { return &Payments{db.gorm} }
 func (r *Payments) Insert(u *Unit, p *models.Payment) {
 	u.Insert("insert the payment", `INSERT INTO payments (merchant_id, id, order_id, currency, idempotency_key_hash, capture_method,
 		provider, payment_method, status, amount, description, metadata, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13, $13)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $13)`,
 		p.MerchantID, p.ID, p.OrderID, p.Currency, p.IdempotencyKeyHash, string(p.CaptureMethod),
 		p.Provider, p.PaymentMethod, string(p.Status), p.Amount, p.Description, text(p.Metadata), p.CreatedAt)
 }
@@ -44,6 +44,32 @@ func (r *Payments) InsertCapture(u *Unit, c *models.Capture) {
 	u.Insert("insert the capture", `INSERT INTO captures (merchant_id, id, payment_id, currency, key_hash, amount, is_final, status,
 		created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		c.MerchantID, c.ID, c.PaymentID, c.Currency, c.KeyHash, c.Amount, c.IsFinal, string(c.Status), c.CreatedAt)
+}
+
+const paymentColumns = `merchant_id, id, order_id, currency, idempotency_key_hash, capture_method, provider, provider_reference,
+	payment_method, status, status_reason, amount, amount_authorized, amount_capturing, amount_captured, amount_voided,
+	amount_refunding, amount_refunded, authorization_expires_at, next_action_url, description, metadata, version, created_at,
+	updated_at`
+
+func paymentFields(p *models.Payment) []any {
+	return []any{
+		&p.MerchantID, &p.ID, &p.OrderID, &p.Currency, &p.IdempotencyKeyHash, (*string)(&p.CaptureMethod), &p.Provider,
+		&p.ProviderReference, &p.PaymentMethod, (*string)(&p.Status), &p.StatusReason, &p.Amount, &p.AmountAuthorized,
+		&p.AmountCapturing, &p.AmountCaptured, &p.AmountVoided, &p.AmountRefunding, &p.AmountRefunded,
+		&p.AuthorizationExpiresAt, &p.NextActionURL, &p.Description, &p.Metadata, &p.Version, &p.CreatedAt, &p.UpdatedAt,
+	}
+}
+
+// Read queues a read of one payment.
+func (r *Payments) Read(u *Unit, merchant, id uuid.UUID) *Later[models.Payment] {
+	return later(u, "read the payment", `SELECT `+paymentColumns+` FROM payments WHERE merchant_id = $1 AND id = $2`,
+		[]any{merchant, id}, paymentFields)
+}
+
+// UnderKey queues a read of the payment that was made under a key: it stays when the key's record is gone.
+func (r *Payments) UnderKey(u *Unit, merchant uuid.UUID, keyHash []byte) *Later[models.Payment] {
+	return later(u, "find the key's payment", `SELECT id, status FROM payments WHERE merchant_id = $1 AND idempotency_key_hash = $2`,
+		[]any{merchant, keyHash}, func(p *models.Payment) []any { return []any{&p.ID, (*string)(&p.Status)} })
 }
 
 // LiveForOrder queues a read of the payment that keeps an order from being paid again.

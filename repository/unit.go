@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/gorm"
 
 	"github.com/payonce/payonce/idempotency"
 )
@@ -23,11 +22,14 @@ const WhenMine = `current_setting('payonce.mine') = 'true'`
 const limits = `set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '500ms', true),
 	set_config('statement_timeout', '3s', true)`
 
+// errNoFlush: a transaction that travels as one batch has no connection before it is whole.
+var errNoFlush = errors.New("this unit travels with its COMMIT: nothing can be read in it")
+
 // Unit is a transaction whose statements are queued and travel together, with the next Flush or with COMMIT. It is
 // not safe for concurrent use.
 type Unit struct {
 	db       *Database
-	conn     *sql.Conn
+	conn     *sql.Conn // nil until the first batch is sent: whoever queues statements holds no connection
 	now      time.Time
 	timeline uint32
 	queue    []statement
@@ -42,25 +44,33 @@ type statement struct {
 	tag   string                                   // the command tag that must come back, if one must
 }
 
-// Now is the transaction's time by Postgres's clock, in UTC and microseconds, as its columns store it.
+// Now is the transaction's time by Postgres's clock, in UTC and microseconds, as its columns store it. It is zero in
+// units that ask nothing first (T2, take-back, Apply): there the SQL asks the clock.
 func (u *Unit) Now() time.Time { return u.now }
 
 // Insert queues an INSERT. It refuses an UPDATE or DELETE: one that touches no row would not stop the COMMIT behind it.
 func (u *Unit) Insert(label, query string, args ...any) {
-	verb := strings.ToUpper(strings.TrimSpace(query))
-	if !strings.HasPrefix(verb, "INSERT") {
-		u.misuse = errors.Join(u.misuse, fmt.Errorf("%s: Insert takes an INSERT; use Guard for %.20q", label, query))
-		return
+	if u.allows("INSERT", label, query) {
+		u.queue = append(u.queue, statement{label: label, sql: query, args: args})
 	}
-	u.queue = append(u.queue, statement{label: label, sql: query, args: args})
+}
+
+// allows remembers a wrong verb as the unit's misuse, which the next Flush or COMMIT returns instead of sending.
+func (u *Unit) allows(verb, label, query string) bool {
+	given, _, _ := strings.Cut(strings.TrimSpace(query), " ")
+	if strings.EqualFold(given, verb) {
+		return true
+	}
+	u.misuse = errors.Join(u.misuse, fmt.Errorf("%s: want %s, got %.20q; an UPDATE or DELETE goes through Guard", label, verb, query))
+	return false
 }
 
 // Guard queues an UPDATE or DELETE without RETURNING, which fails the whole transaction unless it touches a row.
 func (u *Unit) Guard(label, query string, args ...any) {
-	u.queue = append(u.queue, guard(label, query, args...))
+	u.queue = append(u.queue, guardedStatement(label, query, args...))
 }
 
-func guard(label, query string, args ...any) statement {
+func guardedStatement(label, query string, args ...any) statement {
 	return statement{label: label, sql: guarded(query, "1"), args: args}
 }
 
@@ -72,6 +82,13 @@ func guarded(query, returning string) string {
 // Read queues a SELECT; rows is called once a row when the unit is flushed. A locking read before the first Flush must
 // carry WhenMine.
 func (u *Unit) Read(label, query string, args []any, rows func(scan func(dest ...any) error) error) {
+	if u.allows("SELECT", label, query) {
+		u.returning(label, query, args, rows)
+	}
+}
+
+// returning queues a statement of this package whose rows are wanted, whatever its verb.
+func (u *Unit) returning(label, query string, args []any, rows func(scan func(dest ...any) error) error) {
 	u.queue = append(u.queue, statement{label: label, sql: query, args: args, rows: rows})
 }
 
@@ -82,19 +99,32 @@ func (u *Unit) Flush(ctx context.Context) error {
 	return u.send(ctx, queue, false)
 }
 
-// DB flushes the queue and returns a GORM handle inside the transaction, for handlers that prefer it to SQL.
-func (u *Unit) DB(ctx context.Context) (*gorm.DB, error) {
-	if err := u.Flush(ctx); err != nil {
-		return nil, err
+// whole sends a transaction as one batch on the reserved pool: BEGIN, the limits, first, what is queued, COMMIT.
+func (u *Unit) whole(ctx context.Context, first ...statement) (err error) {
+	if u.conn, err = u.db.reservedConn(ctx); err != nil {
+		return err
 	}
-	tx := u.db.gorm.Session(&gorm.Session{Context: ctx, NewDB: true})
-	tx.Statement.ConnPool = u.conn
-	return tx, nil
+	u.queue = append(opening(first...), u.queue...)
+	return u.commit(ctx)
+}
+
+// opening is BEGIN and the limits, for a transaction that asks nothing first.
+func opening(first ...statement) []statement {
+	return append([]statement{{label: "begin", sql: "BEGIN"}, {label: "limits", sql: "SELECT " + limits}}, first...)
+}
+
+// alone sends what is queued as one statement without BEGIN, on a connection of its own.
+func (u *Unit) alone(ctx context.Context, take func(context.Context) (*sql.Conn, error)) (err error) {
+	if u.conn, err = take(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = u.conn.Close() }()
+	return u.Flush(ctx)
 }
 
 // commit sends what is queued together with COMMIT, and returns the connection whatever happens.
 func (u *Unit) commit(ctx context.Context) error {
-	queue := append(u.queue, statement{label: "commit", sql: "COMMIT", tag: "COMMIT"})
+	queue := append(u.queue, statement{label: labelCommit, sql: "COMMIT", tag: "COMMIT"})
 	u.queue = nil
 	if err := u.send(ctx, queue, true); err != nil {
 		u.rollback()
@@ -106,6 +136,9 @@ func (u *Unit) commit(ctx context.Context) error {
 
 // rollback ends the transaction in the background: nobody waits for a round trip that can only release locks.
 func (u *Unit) rollback() {
+	if u.conn == nil { // nothing was ever sent
+		return
+	}
 	u.db.releases.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), releaseBudget)
 		defer cancel()
@@ -121,6 +154,9 @@ func (u *Unit) send(ctx context.Context, queue []statement, commits bool) error 
 	}
 	if len(queue) == 0 {
 		return nil
+	}
+	if u.conn == nil {
+		return errNoFlush
 	}
 	return u.conn.Raw(func(driver any) error {
 		conn, ok := driver.(*stdlib.Conn)
