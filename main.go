@@ -22,6 +22,9 @@ import (
 	"github.com/payonce/payonce/problem"
 )
 
+// version is set by the linker (see the Makefile); empty: what the module says.
+var version string
+
 // routes is every route, and in this order everything that a request passes through.
 func routes(a *app.App) http.Handler {
 	r := newRouter()
@@ -122,7 +125,7 @@ func execute(ctx context.Context, command config.Command) error {
 	case *config.Healthcheck:
 		return app.CheckHealth(ctx, c.Config)
 	case *config.Version:
-		return app.Version(os.Stdout)
+		return app.Version(os.Stdout, version)
 	}
 	return fmt.Errorf("command %T is not wired", command)
 }

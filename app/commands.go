@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -173,6 +174,7 @@ func Simulate(ctx context.Context, c *config.Simulator, log *slog.Logger, out, e
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/simulator/charges", sim.AdminHandler())
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.Handle("/", sim.Handler())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	failed := make(chan error, 1)
@@ -213,17 +215,17 @@ func CheckHealth(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
-// Version prints the version that the binary was built from.
-func Version(out io.Writer) error {
-	version, revision := "(unknown)", ""
+// Version prints the version that the binary was built from: the one that the linker was told, else the module's.
+func Version(out io.Writer, version string) error {
+	revision := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+		version = cmp.Or(version, info.Main.Version)
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				revision = " " + s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintf(out, "payonce %s%s\n", version, revision)
+	_, err := fmt.Fprintf(out, "payonce %s%s\n", cmp.Or(version, "(unknown)"), revision)
 	return err
 }

@@ -100,6 +100,7 @@ func (w *bufferedWriter) Write(b []byte) (int, error) {
 	w.written = true
 	return w.body.Write(b)
 }
+
 func (w *bufferedWriter) WriteString(s string) (int, error) {
 	w.written = true
 	return w.body.WriteString(s)

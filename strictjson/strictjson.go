@@ -91,11 +91,15 @@ func checkShape(data []byte) error {
 		}
 		switch {
 		case tokens.StackDepth() > maxDepth:
-			return &Error{Pointer: pointer(tokens.StackPointer()), Code: CodeTooDeep, Offset: tokens.InputOffset(),
-				Detail: "arrays and objects are nested deeper than " + strconv.Itoa(maxDepth) + " levels"}
+			return &Error{
+				Pointer: pointer(tokens.StackPointer()), Code: CodeTooDeep, Offset: tokens.InputOffset(),
+				Detail: "arrays and objects are nested deeper than " + strconv.Itoa(maxDepth) + " levels",
+			}
 		case token.Kind() == 'n':
-			return &Error{Pointer: pointer(tokens.StackPointer()), Code: CodeNull, Offset: tokens.InputOffset() - int64(len("null")),
-				Detail: "null is not allowed: leave the member out instead"}
+			return &Error{
+				Pointer: pointer(tokens.StackPointer()), Code: CodeNull, Offset: tokens.InputOffset() - int64(len("null")),
+				Detail: "null is not allowed: leave the member out instead",
+			}
 		}
 	}
 }
