@@ -136,7 +136,9 @@ func (e *Engine[T]) takeBack(ctx context.Context, req Request, claim Claim, op O
 	return Outcome{}, nil, answer.Refused
 }
 
-// settle runs T2 until its outcome is known or the budget is over; then recovery goes on.
+// settle runs T2 until its outcome is known or the budget is over; then recovery goes on. An answer that the store refuses
+// (a reference that another operation has, say) would be refused at each takeover, so the key gets the outcome of an
+// operation without an answer, and the operation stays to be looked into.
 func (e *Engine[T]) settle(ctx context.Context, req Request, claim Claim, op Operation[T], answer Answer, level Level) (Outcome, *Record, error) {
 	rec, err := e.persist(ctx, func(ctx context.Context) (*Record, error) {
 		e.opt.Observer.Step(ctx, StepSettling)
@@ -149,8 +151,13 @@ func (e *Engine[T]) settle(ctx context.Context, req Request, claim Claim, op Ope
 	switch {
 	case errors.Is(err, ErrClaimLost):
 		return e.winner(ctx, req, claim)
-	case err != nil:
+	case errors.Is(err, ErrUnavailable):
 		return Outcome{}, nil, &openError{fmt.Errorf("settle; recovery goes on: %w", err)}
+	case err != nil && answer.Truth != nil:
+		e.opt.Log.ErrorContext(ctx, "ALERT an answer can't be stored; its outcome counts as unknown", "operation", op.Name(), "error", err)
+		return e.settle(ctx, req, claim, op, Answer{}, level)
+	case err != nil:
+		return Outcome{}, nil, &openError{fmt.Errorf("settle: %w", err)}
 	}
 	e.opt.Observer.Step(ctx, StepCommitted)
 	return Outcome{Response: rec.Response, Level: level, ExpiresAt: rec.ExpiresAt}, rec, nil

@@ -45,7 +45,7 @@ type Operation[T any] interface {
 
 // Answer is what a provider's call came to.
 type Answer struct {
-	// Truth is the operation's own and handed back to Settle.
+	// Truth is the operation's own and handed back to Settle. Nil claims nothing: the outcome is unknown.
 	Truth any
 	// Refused is set when the call surely had no effect: it never reached the provider, or was refused as a request.
 	// It is the error that the client gets when the claim is taken back.

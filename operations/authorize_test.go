@@ -1,0 +1,294 @@
+package operations_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/operations"
+	"github.com/payonce/payonce/provider"
+)
+
+const (
+	posting = "provider_clearing merchant_payable EUR 1999"
+	untaken = "pending_payment 1999 0"
+)
+
+var (
+	paid = rows{
+		Record: "completed 201 1", Payment: "succeeded 1999 1999", Attempt: "succeeded 1 f", Order: "paid 0 1999",
+		Capture: "succeeded 1999", Ledger: posting, Events: "2 payment.succeeded req_1",
+	}
+	pending = rows{
+		Record: "completed 202 1", Payment: "processing outcome_unknown 0 0", Attempt: "unknown 1 t", Order: untaken,
+		Events: "2 payment.processing req_1",
+	}
+	reviewed = rows{
+		Record: "completed 202 1", Payment: "processing needs_review 0 0", Attempt: "unknown 1 t", Order: untaken,
+		Events: "2 payment.processing req_1", Discrepancies: "provider_differs pi_1",
+	}
+)
+
+func TestEachVerdictLeavesItsRows(t *testing.T) {
+	t.Parallel()
+	wrongAmount, wrongCurrency, half := intent("succeeded"), intent("succeeded"), intent("succeeded")
+	wrongAmount.Intent.Amount, wrongCurrency.Intent.Currency, half.Intent.AmountReceived = 1, "USD", 1000
+	for name, test := range map[string]struct {
+		says   provider.Result
+		method models.CaptureMethod
+		status int
+		want   rows
+	}{
+		"captured": {intent("succeeded"), models.CaptureAutomatic, 201, paid},
+		"authorized": {intent("requires_capture"), models.CaptureManual, 201, rows{
+			Record: "completed 201 1", Payment: "requires_capture 1999 0", Attempt: "succeeded 1 f", Order: untaken,
+			Events: "2 payment.requires_capture req_1",
+		}},
+		"action": {intent("requires_action"), models.CaptureAutomatic, 201, rows{
+			Record: "completed 201 1", Payment: "requires_action 0 0", Attempt: "action_required 1 t", Order: untaken,
+			Events: "2 payment.requires_action req_1",
+		}},
+		"declined": {declined, models.CaptureAutomatic, 402, rows{
+			Record: "completed 402 1", Payment: "failed insufficient_funds 0 0", Attempt: "declined 1 f", Order: "pending_payment 0 0",
+			Events: "2 payment.failed req_1",
+		}},
+		"canceled": {intent("canceled"), models.CaptureAutomatic, 402, rows{
+			Record: "completed 402 1", Payment: "canceled canceled_by_provider 0 0", Attempt: "failed 1 f", Order: "pending_payment 0 0",
+			Events: "2 payment.canceled req_1",
+		}},
+		"timed out":                       {timedOut, models.CaptureAutomatic, 202, pending},
+		"a status nobody knows":           {intent("dancing"), models.CaptureAutomatic, 202, pending},
+		"answered without an intent":      {provider.Result{Outcome: provider.Answered}, models.CaptureAutomatic, 202, pending},
+		"another amount":                  {wrongAmount, models.CaptureAutomatic, 202, reviewed},
+		"another currency":                {wrongCurrency, models.CaptureAutomatic, 202, reviewed},
+		"half of the amount received":     {half, models.CaptureAutomatic, 202, reviewed},
+		"captured although it was manual": {intent("succeeded"), models.CaptureManual, 202, reviewed},
+		"held although it was automatic":  {intent("requires_capture"), models.CaptureAutomatic, 202, reviewed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openShop(t)
+			s.payer.says(test.says)
+			out, err := s.pay("k", test.method)
+			if err != nil || out.Response.Status != test.status || out.Level != idempotency.LevelFirst {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			s.expect(test.want)
+			again, err := s.pay("k", test.method)
+			if err != nil || !again.Replayed() || string(again.Response.Body) != string(out.Response.Body) {
+				t.Errorf("replay: %+v, %v", again, err)
+			}
+			s.expect(test.want)
+			if len(s.payer.sent) != 1 || !s.payer.deadline[0] {
+				t.Errorf("the provider was asked %d times, with a deadline: %v", len(s.payer.sent), s.payer.deadline)
+			}
+		})
+	}
+}
+
+func TestADeclinedPaymentNamesItselfAndItsReason(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(declined)
+	response := s.payAndExpect(402)
+	id := s.query(`SELECT id::text FROM payments`)
+	for _, part := range []string{`"code":"payment-declined"`, `"decline_code":"insufficient_funds"`, `"payment_id":"pay_`, `"instance":"/v1/payments/pay_`} {
+		if !strings.Contains(string(response.Body), part) {
+			t.Errorf("no %s in %s", part, response.Body)
+		}
+	}
+	if strings.Contains(string(response.Body), "req_1") {
+		t.Error("a stored problem holds a request id")
+	}
+	if id[14] != '8' {
+		t.Errorf("payment id %s is not derived (version 8)", id)
+	}
+}
+
+func TestARefusedOrUnsentRequestIsTakenBackWithoutATrace(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		says     provider.Result
+		rejected bool
+	}{
+		"not sent":     {provider.Result{Outcome: provider.NotSent, Err: errors.New("refused")}, false},
+		"unauthorized": {provider.Result{Outcome: provider.Unauthorized, HTTPStatus: 401}, false},
+		"rejected":     {provider.Result{Outcome: provider.Refused, HTTPStatus: 400, Code: "resource_missing"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openShop(t)
+			s.payer.says(test.says)
+			_, err := s.pay("k", models.CaptureAutomatic)
+			rejected, ok := errors.AsType[*operations.RejectedError](err)
+			if ok != test.rejected || (!ok && !errors.Is(err, idempotency.ErrUnavailable)) || (ok && rejected.Code != "resource_missing") {
+				t.Fatalf("%v", err)
+			}
+			s.expect(rows{Order: "pending_payment 0 0"})
+			s.payer.says(intent("succeeded"))
+			s.payAndExpect(201)
+			s.expect(paid)
+			if s.payer.sent[0] != s.payer.sent[1] {
+				t.Errorf("the second request differs: %+v", s.payer.sent)
+			}
+		})
+	}
+}
+
+func TestAnOpenBreakerRefusesBeforeAnythingIsWritten(t *testing.T) {
+	s := openShop(t)
+	s.payer.closed = provider.ErrUnavailable
+	if _, err := s.pay("k", models.CaptureAutomatic); !errors.Is(err, idempotency.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	s.expect(rows{Order: "pending_payment 0 0"})
+}
+
+func TestAnOpenBreakerStillReplaysWhatIsDecided(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(intent("succeeded"))
+	first := s.payAndExpect(201)
+	s.payer.closed = provider.ErrUnavailable
+	if again := s.payAndExpect(201); string(again.Body) != string(first.Body) {
+		t.Error("another body")
+	}
+}
+
+func TestTheOrderIsReservedWhileTheProviderIsAsked(t *testing.T) {
+	s := openShop(t)
+	s.payer.charge = func(provider.AuthorizeRequest) provider.Result {
+		s.expect(rows{Record: "in_progress 1", Payment: "processing 0 0", Attempt: "sent 1 f", Order: untaken})
+		_, err := s.pay("other", models.CaptureAutomatic)
+		if blocked, ok := errors.AsType[*operations.NotPayableError](err); !ok || !blocked.Open {
+			t.Errorf("a second key meanwhile: %v", err)
+		}
+		return intent("succeeded")
+	}
+	s.payAndExpect(201)
+	s.expect(paid)
+}
+
+func TestTwoKeysForOneOrderChargeItOnce(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(intent("succeeded"))
+	var group sync.WaitGroup
+	failures := make([]error, 4)
+	for i := range failures {
+		group.Go(func() { _, failures[i] = s.pay(idempotency.Key(rune('a'+i)), models.CaptureAutomatic) })
+	}
+	group.Wait()
+	won := 0
+	for _, err := range failures {
+		blocked, ok := errors.AsType[*operations.NotPayableError](err)
+		switch {
+		case err == nil:
+			won++
+		case !ok || !errors.Is(err, models.ErrOrderNotPayable):
+			t.Errorf("loser got %v", err)
+		case blocked.Payment.String() != s.query(`SELECT id::text FROM payments`):
+			t.Errorf("the obstacle is named %s", blocked.Payment)
+		}
+	}
+	if won != 1 || len(s.payer.sent) != 1 {
+		t.Errorf("%d winners, %d charges", won, len(s.payer.sent))
+	}
+	s.expect(paid)
+}
+
+func TestAnUnknownOrderIsNotFound(t *testing.T) {
+	s := openShop(t)
+	s.order[0]++
+	if _, err := s.pay("k", models.CaptureAutomatic); !errors.Is(err, operations.ErrOrderNotFound) {
+		t.Fatal(err)
+	}
+	if got := s.query(`SELECT count(*)::text FROM idempotency_keys`); got != "0" {
+		t.Errorf("%s keys are spent", got)
+	}
+}
+
+func TestAKeyWhoseRecordIsForgottenIsExpiredAndNotPaidAgain(t *testing.T) {
+	t.Parallel()
+	for name, says := range map[string]provider.Result{"paid": intent("succeeded"), "declined": declined} {
+		t.Run(name, func(t *testing.T) {
+			s := openShop(t)
+			s.payer.says(says)
+			if _, err := s.pay("k", models.CaptureAutomatic); err != nil {
+				t.Fatal(err)
+			}
+			s.exec(`UPDATE idempotency_keys SET state = 'expired', body = NULL, headers = NULL`)
+			s.exec(`DELETE FROM idempotency_keys`)
+			_, err := s.pay("k", models.CaptureAutomatic)
+			expired, ok := errors.AsType[*idempotency.ExpiredError](err)
+			if !ok || expired.Resource.Type != "payment" || len(s.payer.sent) != 1 {
+				t.Fatalf("%v after %d requests", err, len(s.payer.sent))
+			}
+		})
+	}
+}
+
+func TestARecordWhoseHolderIsGoneIsSettledByWhatTheProviderKnows(t *testing.T) {
+	t.Parallel()
+	settled := func(r rows) rows { // by a second holder, who doesn't know the request's id
+		r.Record = strings.Replace(r.Record, " 1", " 2", 1)
+		r.Events = strings.TrimSuffix(r.Events, " req_1")
+		return r
+	}
+	for name, test := range map[string]struct {
+		knows provider.Result
+		want  rows
+	}{
+		"charged":   {intent("succeeded"), settled(paid)},
+		"nothing":   {notFound, settled(pending)},
+		"no answer": {timedOut, settled(pending)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openShop(t)
+			s.abandon()
+			s.payer.says(test.knows)
+			if n, err := s.engine.Recover(t.Context(), 10); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			s.expect(test.want)
+			if len(s.payer.sent) != 1 || len(s.payer.found) != 1 || s.payer.found[0].PaymentID != s.payer.sent[0].PaymentID {
+				t.Errorf("sent %+v, looked for %+v", s.payer.sent, s.payer.found)
+			}
+		})
+	}
+}
+
+func TestARetryTakesOverWhenTheLeaseIsOver(t *testing.T) {
+	s := openShop(t)
+	s.abandon()
+	s.payer.says(intent("succeeded"))
+	out, err := s.pay("k", models.CaptureAutomatic)
+	if err != nil || out.Level != idempotency.LevelTakeover || out.Response.Status != 201 || len(s.payer.sent) != 1 {
+		t.Fatalf("%+v, %v, sent %d times", out, err, len(s.payer.sent))
+	}
+}
+
+// abandon leaves a payment behind whose holder ended during the call, with its lease over.
+func (s *shop) abandon() {
+	s.Helper()
+	s.payer.charge = func(provider.AuthorizeRequest) provider.Result { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = s.pay("k", models.CaptureAutomatic)
+	}()
+	s.expect(rows{Record: "in_progress 1", Payment: "processing 0 0", Attempt: "sent 1 f", Order: untaken})
+	s.exec(`UPDATE idempotency_keys SET lease_until = now() - interval '1 second'`)
+}
+
+func TestAnAnswerThatCannotBeStoredLeavesAPaymentToBeLookedInto(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(intent("succeeded"))
+	s.payAndExpect(201)
+	s.order = models.NewID()
+	s.exec(`INSERT INTO orders (merchant_id, id, currency, amount_total) VALUES ($1, $2, 'EUR', $3)`, s.merchant, s.order, price)
+	out, err := s.pay("other", models.CaptureAutomatic) // the provider gives the same reference again
+	if err != nil || out.Response.Status != 202 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if got := s.query(`SELECT count(*)::text FROM payments WHERE status = 'processing' AND status_reason = 'outcome_unknown'`); got != "1" {
+		t.Errorf("%s payments are unresolved", got)
+	}
+}
