@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/payonce/payonce/config"
 	"github.com/payonce/payonce/cursor"
 	"github.com/payonce/payonce/handlers"
@@ -44,7 +42,7 @@ type App struct {
 	stores     *stores
 	payer      *payer
 	db         *repository.Database
-	redis      redis.UniversalClient
+	redis      repository.RedisClient
 	watch      *repository.Watch
 	store      *repository.Idempotency
 	operations *operations.Payments
@@ -76,7 +74,10 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err
 	if err = a.openGate(); err != nil {
 		return nil, err
 	}
-	return a, a.wire()
+	if err = a.wire(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 func (a *App) openDatabase(ctx context.Context) (err error) {
@@ -100,7 +101,7 @@ func (a *App) openGate() (err error) {
 		Limit: repository.Limit{Requests: rate.Requests, Per: rate.Per, Burst: rate.Burst, Off: rate.Off},
 	})
 	a.Limiter = Limiter{a.Gate}
-	a.Metrics.Pools(a.db.Stats, a.redis)
+	a.Metrics.Pools(a.db.Stats, a.Gate.Pool)
 	return nil
 }
 

@@ -189,10 +189,11 @@ func Simulate(ctx context.Context, c *config.Simulator, log *slog.Logger, out, e
 	}
 }
 
+// healthTimeout bounds how long a health check may take.
+const healthTimeout = 3 * time.Second
+
 // CheckHealth asks a running service whether it is ready.
 func CheckHealth(ctx context.Context, cfg config.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
 	host, port, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("ADDR %s: %w", cfg.Addr, err)
@@ -204,7 +205,7 @@ func CheckHealth(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: healthTimeout}).Do(req)
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}

@@ -64,7 +64,7 @@ func (p *payer) inside(ctx context.Context, cfg config.Config, log *slog.Logger)
 
 func (p *payer) close() error {
 	if p.Client != nil {
-		p.Client.Close()
+		p.Close()
 	}
 	if p.server == nil {
 		return nil

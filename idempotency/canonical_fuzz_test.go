@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func checkForm(t *testing.T, text []byte) ([]byte, bool) {
 	t.Helper()
 	form, err := idempotency.Canonical(nil, text, idempotency.CanonicalLimits{})
 	if err != nil {
-		if !strict(text, err.(*idempotency.SyntaxError)) {
+		if syntax, ok := errors.AsType[*idempotency.SyntaxError](err); !ok || !strict(text, syntax) {
 			t.Errorf("Canonical(%q) = %v, but nothing is wrong with it", text, err)
 		}
 		return nil, false

@@ -14,9 +14,9 @@ import (
 const identityKey = "payonce/identity"
 
 var (
-	// ErrUnauthorized: no API key, or none that is valid. Missing, unknown, expired and revoked look alike.
+	// ErrUnauthorized means no API key, or none that is valid. Missing, unknown, expired and revoked look alike.
 	ErrUnauthorized = errors.New("a valid API key is required: Authorization: Bearer sk_test_…")
-	// ErrTwoAuthorizations: which one counts would be a guess.
+	// ErrTwoAuthorizations means that which one counts would be a guess.
 	ErrTwoAuthorizations = errors.New("the Authorization header was sent more than once; send one")
 )
 

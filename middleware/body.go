@@ -17,9 +17,9 @@ const (
 )
 
 var (
-	// ErrBodyTooLarge: the body is longer than the service accepts.
+	// ErrBodyTooLarge means that the body is longer than the service accepts.
 	ErrBodyTooLarge = errors.New("the request body is too large")
-	// ErrBodyUnreadable: the body ended early or came too slowly.
+	// ErrBodyUnreadable means that the body ended early or came too slowly.
 	ErrBodyUnreadable = errors.New("the request body could not be read")
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
-// ErrMediaType: the body is not JSON in UTF-8, or it is encoded.
+// ErrMediaType means that the body is not JSON in UTF-8, or it is encoded.
 var ErrMediaType = errors.New("the body must be application/json")
 
 const (

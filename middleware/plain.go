@@ -17,7 +17,7 @@ import (
 
 const unitKey = "payonce/unit"
 
-// ErrHijack: a protected handler can't take the connection over; its response has to be stored first.
+// ErrHijack means that a protected handler can't take the connection over; its response has to be stored first.
 var ErrHijack = errors.New("hijacking is not possible behind the idempotency middleware")
 
 // replayable are the headers that are stored and replayed. Cookies, credentials, request ids, rate limits and
@@ -65,9 +65,9 @@ type bufferedWriter struct {
 
 // run calls the handlers with the response kept back.
 func (w *bufferedWriter) run(ctx context.Context, c *gin.Context, unit any) (*idempotency.Response, error) {
-	real, request := c.Writer, c.Request
+	writer, request := c.Writer, c.Request
 	c.Writer, c.Request = w, c.Request.WithContext(ctx)
-	defer func() { c.Writer, c.Request = real, request }() // also when a handler panics
+	defer func() { c.Writer, c.Request = writer, request }() // also when a handler panics
 	c.Set(unitKey, unit)
 	c.Next()
 	if !idempotency.Storable(w.status) {

@@ -3,6 +3,7 @@ package problem
 // explanation is the text of a code's page: what the problem means, and what its reader should do.
 type explanation struct{ means, todo string }
 
+//nolint:funlen // a table
 func explain(c Code) explanation {
 	switch c {
 	case CodeIdempotencyKeyMissing:
@@ -57,6 +58,7 @@ func explain(c Code) explanation {
 	return explainKeysAndRules(c)
 }
 
+//nolint:funlen // a table
 func explainKeysAndRules(c Code) explanation {
 	switch c {
 	case CodeRequestInFlight:

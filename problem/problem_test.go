@@ -2,6 +2,7 @@ package problem_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -129,7 +130,8 @@ func TestWriteLeavesTheProblemAsItWas(t *testing.T) {
 func TestAProblemIsAnError(t *testing.T) {
 	t.Parallel()
 	var err error = problem.New(problem.CodeOrderNotPayable, "paid already").WithRetryable()
-	if err.Error() != "order-not-payable: paid already" || !err.(*problem.Problem).Retryable {
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok || p.Error() != "order-not-payable: paid already" || !p.Retryable {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,7 @@ const (
 	maxKeys = 10_000
 )
 
-// ErrUnknownKey: malformed, unknown, expired or revoked; which of them is nobody's business.
+// ErrUnknownKey means malformed, unknown, expired or revoked; which of them is nobody's business.
 var ErrUnknownKey = errors.New("not a valid API key")
 
 // Revocations tells of API keys that were revoked; Watch does.

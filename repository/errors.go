@@ -9,7 +9,7 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
-// ErrNotFound: no such row, or another merchant's.
+// ErrNotFound means no such row, or another merchant's.
 var ErrNotFound = errors.New("not found")
 
 // ConstraintError says which invariant refused a write; the transaction was rolled back.
