@@ -100,6 +100,7 @@ func (a *App) openGate() (err error) {
 		Secrets: a.stores.secrets, Authority: a.watch, Log: a.Log, Observe: a.Metrics,
 		Limit: repository.Limit{Requests: rate.Requests, Per: rate.Per, Burst: rate.Burst, Off: rate.Off},
 	})
+	a.Gate.Warm()
 	a.Limiter = Limiter{a.Gate}
 	a.Metrics.Pools(a.db.Stats, a.Gate.Pool)
 	return nil

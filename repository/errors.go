@@ -28,8 +28,11 @@ var errReadOnly = fmt.Errorf("%w: it is read-only", idempotency.ErrUnavailable)
 // labelCommit names the last statement of a transaction.
 const labelCommit = "commit"
 
-// recordKey is the primary key of the records: losing a race for it means that another transaction has the key.
-const recordKey = "idempotency_keys_pkey"
+// lostRace names the unique keys of which a transaction reads the holder before it writes. To be refused by one means
+// that the holder committed in between: run again, the transaction finds it and says so properly.
+func lostRace(constraint string) bool {
+	return constraint == "idempotency_keys_pkey" || constraint == "orders_reference_uq"
+}
 
 // classify is the one place that knows the driver's codes (PostgreSQL manual, appendix A). What the server refused with
 // ERROR is definite: the transaction can't have committed. Everything else, FATAL included, tells nothing about a
@@ -67,8 +70,8 @@ func refused(label string, err *pgconn.PgError) error {
 	}
 	switch err.Code[:2] {
 	case "23": // integrity constraint violation, the triggers' check_violation included
-		if err.ConstraintName == recordKey {
-			return fmt.Errorf("%s: %w: the key's record exists", label, idempotency.ErrSerialization)
+		if lostRace(err.ConstraintName) {
+			return fmt.Errorf("%s: %w: refused by %s", label, idempotency.ErrSerialization, err.ConstraintName)
 		}
 		return fmt.Errorf("%s: %w", label, &ConstraintError{err.ConstraintName})
 	case "08", "53", "57", "58": // connection, resources, operator intervention, system

@@ -256,3 +256,6 @@ func (g *RedisGate) loadScript() {
 	}
 	g.publisher.offer(&errand{load: true})
 }
+
+// Warm loads the limiter's script before the first request needs it, and returns when it is there, or after 25 ms.
+func (g *RedisGate) Warm() { g.publisher.await(&errand{load: true}) }
