@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/payonce/payonce/idempotency"
@@ -167,10 +169,21 @@ func (u *Unit) send(ctx context.Context, queue []statement, commits bool) error 
 	})
 }
 
+// typed passes UUIDs in pgx's own type: through uuid.UUID's Value they would travel as text, at a seventh of the
+// process's time.
+func typed(args []any) []any {
+	for i, arg := range args {
+		if id, ok := arg.(uuid.UUID); ok {
+			args[i] = pgtype.UUID{Bytes: id, Valid: true}
+		}
+	}
+	return args
+}
+
 func sendBatch(ctx context.Context, conn *pgx.Conn, queue []statement, commits bool) error {
 	batch := &pgx.Batch{}
 	for _, s := range queue {
-		batch.Queue(s.sql, s.args...)
+		batch.Queue(s.sql, typed(s.args)...)
 	}
 	results := conn.SendBatch(ctx, batch)
 	for _, s := range queue {
