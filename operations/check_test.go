@@ -20,7 +20,9 @@ func unresolved(t *testing.T) *shop {
 	return s
 }
 
-func (s *shop) finds(result provider.Result) { s.payer.lookUp = func() provider.Result { return result } }
+func (s *shop) finds(result provider.Result) {
+	s.payer.lookUp = func() provider.Result { return result }
+}
 
 func TestAnUnresolvedPaymentIsFoundAndApplied(t *testing.T) {
 	s := unresolved(t)

@@ -85,7 +85,7 @@ func (e *RejectedError) Error() string {
 	return fmt.Sprintf("the payment provider does not accept the request (%s)", e.Code)
 }
 
-// ErrOrderNotFound: no such order, or another merchant's.
+// ErrOrderNotFound means no such order, or another merchant's.
 var ErrOrderNotFound = errors.New("order not found")
 
 // refusal is the reason for taking a claim back: the call surely had no effect. Nil when it may have had one.

@@ -126,7 +126,8 @@ func (u *Unit) alone(ctx context.Context, take func(context.Context) (*sql.Conn,
 
 // commit sends what is queued together with COMMIT, and returns the connection whatever happens.
 func (u *Unit) commit(ctx context.Context) error {
-	queue := append(u.queue, statement{label: labelCommit, sql: "COMMIT", tag: "COMMIT"})
+	u.queue = append(u.queue, statement{label: labelCommit, sql: "COMMIT", tag: "COMMIT"})
+	queue := u.queue
 	u.queue = nil
 	if err := u.send(ctx, queue, true); err != nil {
 		u.rollback()
