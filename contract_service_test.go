@@ -14,6 +14,7 @@ import (
 	"github.com/payonce/payonce/app"
 	"github.com/payonce/payonce/config"
 	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/test/apicheck"
 	"github.com/payonce/payonce/test/stores"
 )
 
@@ -169,6 +170,11 @@ func (s *service) do(t *testing.T, c call) answer {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.method != http.MethodHead {
+		if err := apicheck.Response(c.method, c.path, resp.StatusCode, resp.Header, body); err != nil {
+			t.Errorf("not as described: %v", err)
+		}
 	}
 	return answer{resp.StatusCode, resp.Header, string(body)}
 }

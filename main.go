@@ -44,6 +44,8 @@ func routes(a *app.App) http.Handler {
 	}
 	get(r, "/healthz", a.Health.Alive)
 	get(r, "/readyz", a.Health.Ready)
+	get(r, "/openapi.json", handlers.OpenAPI)
+	get(r, "/swagger/*any", handlers.SwaggerUI())
 	get(r, "/problems", handlers.ProblemIndex)
 	get(r, "/problems/:code", handlers.ProblemPage)
 

@@ -20,6 +20,14 @@ type BalanceList struct {
 }
 
 // Get shows the merchant's balances.
+//
+//	@Summary		Read the balances
+//	@Description	Sums the merchant's ledger per account and currency, in minor units.
+//	@Tags			Balance
+//	@ID				getBalance
+//	@Produce		json
+//	@Success		200	{object}	BalanceList
+//	@Router			/v1/balance [get]
 func (h *Balances) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {
 		return err

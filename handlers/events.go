@@ -25,6 +25,15 @@ func NewEvents(events *repository.Events, cursors *cursor.Codec) *Events {
 }
 
 // Get shows an event.
+//
+//	@Summary		Read an event
+//	@Description	Shows one change that was committed.
+//	@Tags			Events
+//	@ID				getEvent
+//	@Produce		json
+//	@Param			id	path		string	true	"Id of the event"	example(evt_01jd8x7w4n9q2m5k3r6t8v0y1z)
+//	@Success		200	{object}	wire.Event
+//	@Router			/v1/events/{id} [get]
 func (h *Events) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {
 		return err
@@ -41,6 +50,14 @@ func (h *Events) Get(c *gin.Context) error {
 }
 
 // List shows the merchant's event log.
+//
+//	@Summary		List events
+//	@Description	Lists what was committed, newest first.
+//	@Tags			Events
+//	@ID				listEvents
+//	@Produce		json
+//	@Success		200	{object}	List[wire.Event]
+//	@Router			/v1/events [get]
 func (h *Events) List(c *gin.Context) error {
 	values, err := query(c, "limit", "cursor")
 	if err != nil {

@@ -33,9 +33,29 @@ type Readiness struct {
 }
 
 // Alive says that the process runs.
-func (h *Health) Alive(c *gin.Context) error { return reply(c, map[string]string{"status": "alive"}) }
+//
+//	@Summary	Is the process alive?
+//	@Tags		Operations
+//	@ID			healthz
+//	@Produce	json
+//	@Success	200	{object}	Liveness
+//	@Router		/healthz [get]
+func (h *Health) Alive(c *gin.Context) error { return reply(c, Liveness{Status: "alive"}) }
+
+// Liveness is what /healthz answers.
+type Liveness struct {
+	Status string `json:"status" enums:"alive" example:"alive"`
+}
 
 // Ready says whether the service can serve: Postgres answers, read-only or not.
+//
+//	@Summary	Is the service ready?
+//	@Tags		Operations
+//	@ID			readyz
+//	@Produce	json
+//	@Success	200	{object}	Readiness
+//	@Failure	503	{object}	Readiness
+//	@Router		/readyz [get]
 func (h *Health) Ready(c *gin.Context) error {
 	ready := Readiness{Status: "ready", Postgres: state(h.postgres(c.Request.Context())), Redis: state(h.redis(c.Request.Context()))}
 	if ready.Postgres == "up" && !h.closing.Load() {

@@ -16,7 +16,18 @@ type Keys struct{ keys *repository.Keys }
 // NewKeys returns the handler.
 func NewKeys(keys *repository.Keys) *Keys { return &Keys{keys} }
 
-// Get tells what became of a key. The stored body is never shown: only the request that made it may have it again.
+// Get tells what became of a key.
+//
+//	@Summary		Look a key up
+//	@Description	Tells what became of an idempotency key: in progress, completed or expired, and what it made. The stored body is never shown.
+//	@Tags			Idempotency keys
+//	@ID				getIdempotencyKey
+//	@Produce		json
+//	@Param			key	path		string	true	"The key, percent-encoded"	example(3f0c1a52-8d0e-4a53-b8a7-5f1c5a1f0b1e)
+//	@Success		200	{object}	wire.Key
+//	@Router			/v1/idempotency-keys/{key} [get]
+//
+// The stored body is never shown: only the request that made it may have it again.
 func (h *Keys) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {
 		return err

@@ -37,6 +37,16 @@ type ReferenceExistsError struct{ Reference, Order string }
 func (e *ReferenceExistsError) Error() string { return fmt.Sprintf("reference %q exists", e.Reference) }
 
 // Create makes an order.
+//
+//	@Summary		Create an order
+//	@Description	Makes an order. Sent again under the same key, it answers with the first answer and makes nothing.
+//	@Tags			Orders
+//	@ID				createOrder
+//	@Accept			json
+//	@Produce		json
+//	@Param			order	body		CreateOrder	true	"The order: amount or items are required; amounts are minor units"
+//	@Success		201		{object}	wire.Order
+//	@Router			/v1/orders [post]
 func (h *Orders) Create(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
 	var in CreateOrder
 	if err := decode(c, &in); err != nil {
@@ -67,6 +77,15 @@ func (h *Orders) Create(c *gin.Context, req idempotency.Request) (idempotency.Wo
 }
 
 // Cancel ends an order that nobody has paid or is paying.
+//
+//	@Summary		Cancel an order
+//	@Description	Cancels an order while nothing is paid or in flight. It takes no body.
+//	@Tags			Orders
+//	@ID				cancelOrder
+//	@Produce		json
+//	@Param			id	path		string	true	"Id of the order"	example(ord_01jd8x7w4n9q2m5k3r6t8v0y1z)
+//	@Success		200	{object}	wire.Order
+//	@Router			/v1/orders/{id}/cancel [post]
 func (h *Orders) Cancel(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
 	if err := noBody(c); err != nil {
 		return idempotency.Work[*repository.Unit]{}, err
@@ -121,6 +140,15 @@ func (h *Orders) changed(u *repository.Unit, order *models.Order, status int, ev
 }
 
 // Get shows an order.
+//
+//	@Summary		Read an order
+//	@Description	Shows the order as it is now.
+//	@Tags			Orders
+//	@ID				getOrder
+//	@Produce		json
+//	@Param			id	path		string	true	"Id of the order"	example(ord_01jd8x7w4n9q2m5k3r6t8v0y1z)
+//	@Success		200	{object}	wire.Order
+//	@Router			/v1/orders/{id} [get]
 func (h *Orders) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {
 		return err
@@ -141,6 +169,16 @@ func (h *Orders) Get(c *gin.Context) error {
 }
 
 // List shows the merchant's orders.
+//
+//	@Summary		List orders
+//	@Description	Lists orders, newest first.
+//	@Tags			Orders
+//	@ID				listOrders
+//	@Produce		json
+//	@Param			status		query		string	false	"Only orders in this state"	Enums(pending_payment, paid, partially_paid, partially_refunded, refunded, canceled)
+//	@Param			reference	query		string	false	"Only the order with this reference"
+//	@Success		200			{object}	List[wire.Order]
+//	@Router			/v1/orders [get]
 func (h *Orders) List(c *gin.Context) error {
 	values, err := query(c, "limit", "cursor", "status", "reference")
 	if err != nil {

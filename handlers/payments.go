@@ -86,6 +86,20 @@ func paymentMethod(s string) bool {
 }
 
 // Create pays an order.
+//
+//	@Summary		Pay an order
+//	@Description	Charges the order's whole amount, or holds it for a capture (capture_method manual). However often it is sent under one key, at most one charge is made.
+//	@Description	201: succeeded, requires_capture or requires_action. 202: the provider gave no clear answer in time; the payment is processing, and its state is found out. 402: declined, an outcome as well: the order is free for another payment under a new key.
+//	@Description	Create an order first and use its id. Test methods: pm_card_visa, pm_card_chargeDeclined, pm_card_authenticationRequired; the simulator adds faults such as pm_sim_timeout_charged.
+//	@Tags			Payments
+//	@ID				createPayment
+//	@Accept			json
+//	@Produce		json
+//	@Param			payment	body		CreatePayment	true	"What to pay, and how"
+//	@Success		201		{object}	wire.Payment
+//	@Success		202		{object}	wire.Payment
+//	@Failure		402		{object}	problem.Problem
+//	@Router			/v1/payments [post]
 func (h *Payments) Create(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
 	var in CreatePayment
 	if err := decode(c, &in); err != nil {
@@ -99,7 +113,18 @@ func (h *Payments) Create(c *gin.Context, req idempotency.Request) (idempotency.
 	return idempotency.Work[*repository.Unit]{External: h.operations.Authorize(req, input)}, nil
 }
 
-// Get shows a payment. One that is not settled is looked up at the provider soon after.
+// Get shows a payment.
+//
+//	@Summary		Read a payment
+//	@Description	Shows the payment as it is now. While it is processing, reading it asks for a look-up at the provider, at most once a second.
+//	@Tags			Payments
+//	@ID				getPayment
+//	@Produce		json
+//	@Param			id	path		string	true	"Id of the payment"	example(pay_3h2v9c1m8x4r7t0k5w6z1b2d3f)
+//	@Success		200	{object}	wire.Payment
+//	@Router			/v1/payments/{id} [get]
+//
+// One that is not settled is looked up at the provider soon after.
 func (h *Payments) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {
 		return err
@@ -117,6 +142,16 @@ func (h *Payments) Get(c *gin.Context) error {
 }
 
 // List shows the merchant's payments.
+//
+//	@Summary		List payments
+//	@Description	Lists payments, newest first.
+//	@Tags			Payments
+//	@ID				listPayments
+//	@Produce		json
+//	@Param			status		query		string	false	"Only payments in this state"	Enums(processing, requires_action, requires_capture, partially_captured, succeeded, failed, canceled, expired)
+//	@Param			order_id	query		string	false	"Only payments of this order"
+//	@Success		200			{object}	List[wire.Payment]
+//	@Router			/v1/payments [get]
 func (h *Payments) List(c *gin.Context) error {
 	values, err := query(c, "limit", "cursor", "status", "order_id")
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the checker reads the tables by plain SQL, not through the code that it checks
 
 	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/test/apicheck"
 	"github.com/payonce/payonce/test/stores"
 )
 
@@ -138,6 +139,9 @@ func (w *world) send(ctx context.Context, r request) answer {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return answer{}
+	}
+	if err := apicheck.Response(r.method, req.URL.Path, resp.StatusCode, resp.Header, body); err != nil {
+		w.t.Errorf("not as described: %v", err)
 	}
 	return answer{resp.StatusCode, resp.Header, string(body)}
 }

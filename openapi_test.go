@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gin-gonic/gin"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/payonce/payonce/app"
+	"github.com/payonce/payonce/docs"
+	"github.com/payonce/payonce/docs/openapi"
+	"github.com/payonce/payonce/test/apicheck"
+)
+
+func TestTheDescriptionIsValidWithItsExamples(t *testing.T) {
+	t.Parallel()
+	document, err := openapi.Load(docs.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, schema := range document.Components.Schemas {
+		if example := examples(schema.Value); schema.Value.Type.Is("object") && example != nil {
+			if err := schema.Value.VisitJSON(example); err != nil {
+				t.Errorf("the examples of %s: %v", name, err)
+			}
+		}
+	}
+}
+
+// examples makes the document that Swagger UI shows: each member's example. Nil where a member has none.
+func examples(schema *openapi3.Schema) any {
+	object := map[string]any{}
+	for name, property := range schema.Properties {
+		if property.Value.Example == nil {
+			return nil
+		}
+		object[name] = property.Value.Example
+	}
+	return object
+}
+
+func TestTheDescriptionIsFresh(t *testing.T) {
+	t.Parallel()
+	fresh, err := openapi.Generate(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(fresh, docs.OpenAPI()) {
+		t.Error("docs/openapi.json is not what the annotations say; run make generate")
+	}
+}
+
+func TestEveryRouteIsDescribedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	router, ok := routes(&app.App{Fail: func(*gin.Context, error) {}}).(*gin.Engine)
+	if !ok {
+		t.Fatal("routes is not Gin's")
+	}
+	var served, described []string
+	parameter := regexp.MustCompile(`:(\w+)`)
+	for _, route := range router.Routes() {
+		if route.Method != http.MethodHead && !slices.Contains(apicheck.Undocumented(), route.Path) {
+			served = append(served, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
+		}
+	}
+	document, err := openapi.Load(docs.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range document.Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
+		}
+	}
+	slices.Sort(served)
+	slices.Sort(described)
+	if diff := cmp.Diff(served, described); diff != "" {
+		t.Errorf("routes that are served (-) and described (+):\n%s", diff)
+	}
+}
+
+func TestSwaggerUIIsServedFromTheBinary(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	for path, want := range map[string]string{
+		"/swagger/index.html": "text/html", "/swagger/swagger-ui-bundle.js": "javascript", "/swagger/swagger-ui.css": "text/css",
+		"/openapi.json": "application/json",
+	} {
+		got := s.do(t, call{method: "GET", path: path, token: "-"})
+		if got.status != 200 || !strings.Contains(got.header.Get("Content-Type"), want) {
+			t.Errorf("%s: %d %s", path, got.status, got.header.Get("Content-Type"))
+		}
+	}
+	start := s.do(t, call{method: "GET", path: "/swagger/swagger-initializer.js", token: "-"}).body
+	if !strings.Contains(start, "/openapi.json") {
+		t.Error("Swagger UI doesn't read /openapi.json")
+	}
+	page := s.do(t, call{method: "GET", path: "/swagger/index.html", token: "-"}).body
+	if regexp.MustCompile(`(src|href)="(https?:)?//`).MatchString(page) {
+		t.Error("Swagger UI loads from elsewhere")
+	}
+}
