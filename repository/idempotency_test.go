@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/idempotency/storetest"
 	"github.com/payonce/payonce/repository"
 	"github.com/payonce/payonce/test/stores"
