@@ -1,0 +1,189 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/middleware"
+	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/test/stores"
+)
+
+// shop is a service with one protected plain handler, and a table that the handler writes to.
+type shop struct {
+	t      *testing.T
+	router *gin.Engine
+	db     *repository.Database
+	calls  atomic.Int64
+}
+
+func newShop(t *testing.T, handle func(c *gin.Context, call int64)) *shop {
+	t.Helper()
+	gin.SetMode(gin.ReleaseMode)
+	db, err := repository.Open(stores.Database(t), repository.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch := repository.NewWatch(repository.LookAtPostgres(db.SQL()), 0, nil)
+	if err := watch.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { watch.Close(); _ = db.Close() })
+	if err := db.GORM().Exec("CREATE TABLE made (call bigint)").Error; err != nil {
+		t.Fatal(err)
+	}
+	engine := idempotency.New(repository.NewIdempotency(db, watch, repository.Retention{}), nil, idempotency.Options{})
+	fail := middleware.Problems(middleware.EngineProblem)
+	once := middleware.NewIdempotency(engine, middleware.Config{
+		Tenant: func(*gin.Context) idempotency.Tenant { return idempotency.Tenant{1} }, Fail: fail, MaxBody: 1000,
+	})
+	s := &shop{t: t, db: db, router: gin.New()}
+	s.router.Use(middleware.Recover(fail))
+	s.router.POST("/things", once.Protect(), func(c *gin.Context) {
+		call := s.calls.Add(1)
+		middleware.Unit[*repository.Unit](c).Insert("make", "INSERT INTO made VALUES ($1)", call)
+		handle(c, call)
+	})
+	return s
+}
+
+func (s *shop) post(key, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/things", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", key)
+	w := httptest.NewRecorder()
+	s.router.ServeHTTP(w, r)
+	return w
+}
+
+func (s *shop) made() (n int) {
+	s.t.Helper()
+	if err := s.db.GORM().Raw("SELECT count(*) FROM made").Scan(&n).Error; err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+func TestAPlainHandlerRunsOnceAndIsReplayed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *gin.Context, call int64) {
+		c.Header("Location", "/things/1")
+		c.Header("Set-Cookie", "session=secret")
+		c.Header("X-Custom", "1")
+		c.JSON(http.StatusCreated, gin.H{"call": call})
+	})
+	first, again := s.post("k", "{}"), s.post("k", "{ }")
+	for _, w := range []*httptest.ResponseRecorder{first, again} {
+		if w.Code != 201 || w.Body.String() != `{"call":1}` || w.Header().Get("Location") != "/things/1" {
+			t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
+		}
+		if w.Header().Get("Set-Cookie") != "" {
+			t.Error("a cookie was stored or sent")
+		}
+	}
+	if first.Header().Get("Idempotent-Replayed") != "" || again.Header().Get("Idempotent-Replayed") != "true" {
+		t.Error("the replay is not marked")
+	}
+	if s.made() != 1 || s.calls.Load() != 1 {
+		t.Errorf("made %d, called %d", s.made(), s.calls.Load())
+	}
+}
+
+func TestFiftyCopiesOfAPlainRequestRunOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *gin.Context, call int64) { c.JSON(http.StatusOK, call) })
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			if w := s.post("k", "{}"); w.Code != 200 && w.Code != 409 {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+	group.Wait()
+	if s.made() != 1 {
+		t.Errorf("made %d", s.made())
+	}
+}
+
+func TestAStatusThatIsNoOutcomeIsSentAndForgotten(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *gin.Context, call int64) {
+		if call == 1 {
+			c.Header("X-Reason", "full")
+			c.String(http.StatusConflict, "no room")
+			return
+		}
+		c.Status(http.StatusNoContent)
+	})
+	if w := s.post("k", "{}"); w.Code != 409 || w.Body.String() != "no room" || w.Header().Get("X-Reason") != "full" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if s.made() != 0 {
+		t.Error("what a refused request wrote stays")
+	}
+	if w := s.post("k", "{}"); w.Code != 204 || w.Header().Get("Idempotent-Replayed") != "" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := s.post("k", "{}"); w.Code != 204 || w.Header().Get("Idempotent-Replayed") != "true" || s.made() != 1 {
+		t.Errorf("%d %s, made %d", w.Code, w.Body, s.made())
+	}
+}
+
+func TestAPanicInAPlainHandlerStoresNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *gin.Context, call int64) {
+		if call == 1 {
+			c.String(http.StatusOK, "half a resp")
+			panic("broken")
+		}
+		c.String(http.StatusOK, "whole")
+	})
+	if w := s.post("k", "{}"); w.Code != 500 || strings.Contains(w.Body.String(), "broken") || strings.Contains(w.Body.String(), "half") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if s.made() != 0 {
+		t.Error("what a panicking handler wrote stays")
+	}
+	if w := s.post("k", "{}"); w.Code != 200 || w.Body.String() != "whole" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestNothingOfAProtectedResponseLeavesBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *gin.Context, _ int64) {
+		c.String(http.StatusOK, "early")
+		c.Writer.Flush()
+		if _, _, err := c.Writer.Hijack(); err == nil {
+			t.Error("the connection was handed out")
+		}
+		// A write that Postgres refuses at the commit: the response that was written before is never sent.
+		middleware.Unit[*repository.Unit](c).Insert("break", "INSERT INTO made VALUES (1/0)")
+	})
+	if w := s.post("k", "{}"); w.Code < 500 || strings.Contains(w.Body.String(), "early") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestTheKeyAndTheBodyAreCheckedBeforeThePlainHandlerRuns(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *gin.Context, _ int64) { c.Status(http.StatusOK) })
+	s.post("k", `{"a":1}`)
+	for body, want := range map[string]int{`{"a":2}`: 422, `{"a":1,"a":1}`: 400, `{`: 400, strings.Repeat("1", 1001): 413} {
+		if w := s.post("k", body); w.Code != want {
+			t.Errorf("%.20s: %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := s.post("", "{}"); w.Code != 400 || s.calls.Load() != 1 {
+		t.Errorf("%d, called %d", w.Code, s.calls.Load())
+	}
+}
