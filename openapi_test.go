@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -43,6 +44,31 @@ func examples(schema *openapi3.Schema) any {
 		object[name] = property.Value.Example
 	}
 	return object
+}
+
+func TestTheExamplesSucceedWhenTheyAreTried(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	document, err := openapi.Load(docs.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := func(path string) string {
+		text, err := json.Marshal(document.Paths.Find(path).Post.RequestBody.Value.Content.Get("application/json").Example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	key, _ := document.Components.Parameters["IdempotencyKey"].Value.Example.(string)
+	order := s.do(t, call{method: "POST", path: "/v1/orders", key: key, body: example("/v1/orders")})
+	if order.status != 201 {
+		t.Fatalf("%d %s", order.status, order.body)
+	}
+	payment := strings.Replace(example("/v1/payments"), "ord_01jd8x7w4n9q2m5k3r6t8v0y1z", order.text(t, "id"), 1)
+	if paid := s.do(t, call{method: "POST", path: "/v1/payments", key: key + "2", body: payment}); paid.status != 201 {
+		t.Errorf("%d %s", paid.status, paid.body)
+	}
 }
 
 func TestTheDescriptionIsFresh(t *testing.T) {

@@ -61,6 +61,9 @@ func completeOperation(path, method string, operation *openapi3.Operation) {
 	if !strings.HasPrefix(path, "/v1/") {
 		return
 	}
+	if operation.RequestBody != nil {
+		operation.RequestBody.Value.Content.Get("application/json").Example = bodies()[operation.OperationID]
+	}
 	operation.Security = &openapi3.SecurityRequirements{{"ApiKey": []string{}}}
 	refusals := []string{"400", "401", "404", "429", "500", "503"}
 	if method == "POST" {
@@ -77,6 +80,14 @@ func completeOperation(path, method string, operation *openapi3.Operation) {
 		operation.Responses.Set(status, refusal(status))
 	}
 	operation.Responses.Delete("default")
+}
+
+// bodies are examples that succeed as they are, as often as they are sent; a payment's needs the id of an order.
+func bodies() map[string]any {
+	return map[string]any{
+		"createOrder":   map[string]any{"currency": "EUR", "amount": 1999, "metadata": map[string]any{"basket": "4711"}},
+		"createPayment": map[string]any{"order_id": "ord_01jd8x7w4n9q2m5k3r6t8v0y1z", "payment_method": "pm_card_visa", "capture_method": "automatic"},
+	}
 }
 
 // completeOutcome adds the headers of a stored outcome.
