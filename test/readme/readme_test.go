@@ -37,7 +37,7 @@ func TestTheSettingsAreTheOnesThatTheServiceReads(t *testing.T) {
 		if value != "" && !strings.ContainsAny(value, "` ") {
 			value = "`" + value + "`"
 		}
-		want += fmt.Sprintf("| `%s` | %s | %s |\n", v.Name, value, v.Help)
+		want += "| `" + v.Name + "` | " + value + " | " + v.Help + " |\n"
 	}
 	if !strings.Contains(read(t, "README.md"), want) {
 		t.Errorf("README.md's table of settings is not\n%s", want)
@@ -47,8 +47,8 @@ func TestTheSettingsAreTheOnesThatTheServiceReads(t *testing.T) {
 func TestTheSnippetIsTheExample(t *testing.T) {
 	t.Parallel()
 	snippet := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(read(t, "README.md"))
-	if snippet == nil || !strings.Contains(read(t, "middleware/example_test.go"), snippet[1]) {
-		t.Error("README.md's Go snippet does not stand in middleware/example_test.go")
+	if len(snippet) != 2 || !strings.Contains(read(t, "middleware/example_test.go"), snippet[1]) {
+		t.Fatal("README.md's Go snippet does not stand in middleware/example_test.go")
 	}
 	if lines := strings.Count(snippet[1], "\n"); lines >= 30 {
 		t.Errorf("protecting a route takes %d lines", lines)
