@@ -1,0 +1,238 @@
+package idempotency_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/payonce/payonce/idempotency"
+)
+
+func request() idempotency.Request {
+	key := idempotency.Key("k")
+	return idempotency.Request{Tenant: idempotency.Tenant{1}, Key: key, KeyHash: key.Hash(), Fingerprint: idempotency.Fingerprint{1}}
+}
+
+// writing is a local effect that answers at once.
+func writing(runs *int) idempotency.Work[*tx] {
+	return idempotency.Work[*tx]{Local: &idempotency.Local[*tx]{Run: func(_ context.Context, t *tx) (*idempotency.Response, error) {
+		*runs++
+		t.effects = append(t.effects, "written")
+		return &idempotency.Response{Status: 201, Body: []byte("made")}, nil
+	}}}
+}
+
+func charging(o *operation) idempotency.Work[*tx] { return idempotency.Work[*tx]{External: o} }
+
+func check(t *testing.T, s *store, effects ...string) {
+	t.Helper()
+	if !slices.Equal(s.effects, effects) {
+		t.Errorf("effects %v, want %v", s.effects, effects)
+	}
+}
+
+func TestAnUnknownCommitOfALocalEffectIsResolved(t *testing.T) {
+	t.Parallel()
+	for doubt, wantRuns := range map[doubt]int{committed: 1, rolledBack: 2} {
+		s, runs := newStore(), 0
+		s.next = doubt
+		out, err := idempotency.New(s, nil, idempotency.Options{}).Do(t.Context(), request(), writing(&runs))
+		if err != nil || out.Level != idempotency.LevelFirst || runs != wantRuns {
+			t.Errorf("doubt %d: %v %v after %d runs", doubt, out.Level, err, runs)
+		}
+		check(t, s, "written")
+	}
+}
+
+func TestAnUnknownCommitOfAClaimIsResolvedBeforeAnybodyIsAsked(t *testing.T) {
+	t.Parallel()
+	for _, doubt := range []doubt{committed, rolledBack} {
+		s, o := newStore(), &operation{}
+		s.next = doubt
+		out, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o))
+		if err != nil || out.Response.Status != 201 || o.calls != 1 {
+			t.Errorf("doubt %d: %v, %d calls", doubt, err, o.calls)
+		}
+		check(t, s, "prepared", "charged")
+	}
+}
+
+func TestAnUnknownCommitOfASettlementIsResolved(t *testing.T) {
+	t.Parallel()
+	for _, doubt := range []doubt{committed, rolledBack} {
+		s := newStore()
+		o := &operation{call: func(context.Context) idempotency.Answer {
+			s.next = doubt
+			return idempotency.Answer{Truth: "charged"}
+		}}
+		out, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o))
+		if err != nil || string(out.Response.Body) != "charged" {
+			t.Errorf("doubt %d: %v", doubt, err)
+		}
+		check(t, s, "prepared", "charged")
+	}
+}
+
+func TestASettlementWaitsForAStoreThatIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		o := &operation{call: func(context.Context) idempotency.Answer { s.away = 5; return idempotency.Answer{Truth: "charged"} }}
+		out, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o))
+		if err != nil || out.Response.Status != 201 {
+			t.Error(err)
+		}
+		check(t, s, "prepared", "charged")
+	})
+}
+
+func TestALostRaceIsRunAgainAtMostThreeTimes(t *testing.T) {
+	t.Parallel()
+	for races, wantRuns := range map[int]int{1: 2, 2: 3, 3: 3} {
+		s, runs := newStore(), 0
+		s.race = races
+		_, err := idempotency.New(s, nil, idempotency.Options{}).Do(t.Context(), request(), writing(&runs))
+		if runs != wantRuns || (err == nil) != (races < 3) || races == 3 && !errors.Is(err, idempotency.ErrUnavailable) {
+			t.Errorf("%d races: %d runs, %v", races, runs, err)
+		}
+	}
+}
+
+func TestASurelyFailedSendIsTakenBack(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("connection refused")
+	s := newStore()
+	o := &operation{call: func(context.Context) idempotency.Answer { return idempotency.Answer{Refused: refused} }}
+	engine := idempotency.New(s, o, idempotency.Options{})
+	if _, err := engine.Do(t.Context(), request(), charging(o)); !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+	check(t, s, "prepared", "undone")
+	o.call = nil
+	if out, err := engine.Do(t.Context(), request(), charging(o)); err != nil || out.Level != idempotency.LevelFirst {
+		t.Errorf("the key is not free: %v", err)
+	}
+}
+
+func TestAfterATakeoverNothingIsTakenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		o := &operation{call: func(context.Context) idempotency.Answer { panic("the process dies here") }}
+		engine := idempotency.New(s, o, idempotency.Options{})
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = engine.Do(t.Context(), request(), charging(o))
+		}()
+		var inFlight *idempotency.InFlightError
+		if _, err := engine.Do(t.Context(), request(), charging(o)); !errors.As(err, &inFlight) {
+			t.Errorf("before the lease is over: %v", err)
+		}
+		time.Sleep(31 * time.Second) //nolint:forbidigo // the bubble's clock
+		o.lookUp = func() idempotency.Answer {
+			return idempotency.Answer{Truth: "unknown", Refused: errors.New("not this time")}
+		}
+		out, err := engine.Do(t.Context(), request(), charging(o))
+		if err != nil || out.Level != idempotency.LevelTakeover || string(out.Response.Body) != "unknown" {
+			t.Errorf("%v %v", out.Level, err)
+		}
+		check(t, s, "prepared", "unknown")
+		if o.calls != 1 {
+			t.Errorf("%d calls", o.calls)
+		}
+	})
+}
+
+func TestALateHolderAnswersWithTheWinnersOutcome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, winner := newStore(), &operation{}
+		other := idempotency.New(s, winner, idempotency.Options{})
+		late := &operation{call: func(context.Context) idempotency.Answer {
+			time.Sleep(31 * time.Second) //nolint:forbidigo // the bubble's clock
+			if n, err := other.Recover(context.Background(), 10); n != 1 || err != nil {
+				t.Errorf("recovered %d: %v", n, err)
+			}
+			return idempotency.Answer{Truth: "charged"}
+		}}
+		out, err := idempotency.New(s, late, idempotency.Options{}).Do(t.Context(), request(), charging(late))
+		if err != nil || string(out.Response.Body) != "found" || !out.Replayed() {
+			t.Errorf("%v %+v", err, out)
+		}
+		check(t, s, "prepared", "found")
+	})
+}
+
+func TestNobodyIsAskedWhenTheLeaseIsNearlyOver(t *testing.T) {
+	t.Parallel()
+	s, o := newStore(), &operation{}
+	engine := idempotency.New(s, o, idempotency.Options{Lease: time.Second, CompletionBudget: 2 * time.Second})
+	if _, err := engine.Do(t.Context(), request(), charging(o)); !errors.Is(err, idempotency.ErrUnavailable) || o.calls != 0 {
+		t.Errorf("%v, %d calls", err, o.calls)
+	}
+	check(t, s, "prepared", "undone")
+}
+
+func TestAClientThatHangsUpDoesNotReachTheWork(t *testing.T) {
+	t.Parallel()
+	ctx, hangUp := context.WithCancel(t.Context())
+	s := newStore()
+	o := &operation{call: func(ctx context.Context) idempotency.Answer {
+		hangUp()
+		if ctx.Err() != nil {
+			t.Error("the call heard of the client")
+		}
+		return idempotency.Answer{Truth: "charged"}
+	}}
+	if out, err := idempotency.New(s, o, idempotency.Options{}).Do(ctx, request(), charging(o)); err != nil || out.Response.Status != 201 {
+		t.Error(err)
+	}
+}
+
+func TestAnotherFingerprintIsRefusedOnlyByACommittedRecord(t *testing.T) {
+	t.Parallel()
+	s, runs := newStore(), 0
+	engine := idempotency.New(s, nil, idempotency.Options{})
+	other := request()
+	other.Fingerprint[0] = 9
+	work := writing(&runs)
+	inner := work.Local.Run
+	work.Local.Run = func(ctx context.Context, tr *tx) (*idempotency.Response, error) {
+		var inFlight *idempotency.InFlightError
+		if _, err := engine.Do(ctx, other, writing(new(int))); !errors.As(err, &inFlight) {
+			t.Errorf("while the first runs: %v", err)
+		}
+		return inner(ctx, tr)
+	}
+	if _, err := engine.Do(t.Context(), request(), work); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.Do(t.Context(), other, writing(&runs)); !errors.Is(err, idempotency.ErrReused) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if runs != 1 {
+		t.Errorf("%d runs", runs)
+	}
+}
+
+func TestAPanicRollsBackAndGoesOn(t *testing.T) {
+	t.Parallel()
+	s, runs := newStore(), 0
+	engine := idempotency.New(s, nil, idempotency.Options{})
+	func() {
+		defer func() {
+			if recover() != "broken" {
+				t.Error("the panic did not go on")
+			}
+		}()
+		_, _ = engine.Do(t.Context(), request(), idempotency.Work[*tx]{Local: &idempotency.Local[*tx]{
+			Run: func(context.Context, *tx) (*idempotency.Response, error) { panic("broken") },
+		}})
+	}()
+	if _, err := engine.Do(t.Context(), request(), writing(&runs)); err != nil || runs != 1 {
+		t.Errorf("the key is not free: %v", err)
+	}
+}
