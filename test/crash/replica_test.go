@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/payonce/payonce/test/binary"
 )
 
 const (
@@ -53,7 +55,7 @@ func tail(log string) string { return log[max(0, len(log)-4000):] }
 func (r *replica) restart() {
 	r.t.Helper()
 	r.log = &announced{ready: make(chan struct{})}
-	r.command = exec.Command(binary(r.t), "serve") //nolint:noctx // killed by the test's cleanup
+	r.command = exec.Command(binary.Path(r.t), "serve") //nolint:noctx // killed by the test's cleanup
 	r.command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for name, value := range r.settings {
 		r.command.Env = append(r.command.Env, name+"="+value)

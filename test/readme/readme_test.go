@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/payonce/payonce/config"
+	"github.com/payonce/payonce/test/binary"
 )
 
 const root = "../.."
@@ -119,15 +120,11 @@ func body(response string) string {
 	return strings.TrimSpace(body)
 }
 
-// serve builds and starts the service as a newcomer does, and returns its address and the key that it printed.
+// serve starts the service as a newcomer does, and returns its address and the key that it printed.
 func serve(t *testing.T) (base, key string) {
 	t.Helper()
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "payonce")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, root).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	command := exec.Command(binary) //nolint:noctx // ended by the cleanup
+	command := exec.Command(binary.Path(t)) //nolint:noctx // ended by the cleanup
 	command.Env = []string{
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DATA_DIR=" + filepath.Join(dir, "data"),
 	}
