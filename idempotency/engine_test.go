@@ -166,6 +166,37 @@ func TestALateHolderAnswersWithTheWinnersOutcome(t *testing.T) {
 	})
 }
 
+// A process that was paused in the middle of T2 wakes up with its budget gone.
+func TestAHolderWhoseBudgetIsGoneLooksOnceMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, winner := newStore(), &operation{}
+		other := idempotency.New(s, winner, idempotency.Options{})
+		late := &operation{call: func(context.Context) idempotency.Answer {
+			s.away = 1_000_000
+			go func() {
+				time.Sleep(31 * time.Second) //nolint:forbidigo // the bubble's clock
+				s.mu.Lock()
+				s.away = 0
+				s.mu.Unlock()
+				if n, err := other.Recover(context.Background(), 10); n != 1 || err != nil {
+					t.Errorf("recovered %d: %v", n, err)
+				}
+				s.mu.Lock()
+				s.away = 1_000_000
+				s.mu.Unlock()
+			}()
+			return idempotency.Answer{Truth: "charged"}
+		}}
+		engine := idempotency.New(s, late, idempotency.Options{CompletionBudget: 32 * time.Second, Lease: time.Minute})
+		out, err := engine.Do(t.Context(), request(), charging(late))
+		if err != nil || string(out.Response.Body) != "found" {
+			t.Errorf("%v", err)
+		}
+		check(t, s, "prepared", "found")
+	})
+}
+
 func TestNobodyIsAskedWhenTheLeaseIsNearlyOver(t *testing.T) {
 	t.Parallel()
 	s, o := newStore(), &operation{}

@@ -152,6 +152,9 @@ func (e *Engine[T]) settle(ctx context.Context, req Request, claim Claim, op Ope
 	case errors.Is(err, ErrClaimLost):
 		return e.winner(ctx, req, claim)
 	case errors.Is(err, ErrUnavailable):
+		if out, rec := e.lastLook(ctx, req, claim); rec != nil {
+			return out, rec, nil
+		}
 		return Outcome{}, nil, &openError{fmt.Errorf("settle; recovery goes on: %w", err)}
 	case err != nil && answer.Truth != nil:
 		e.opt.Log.ErrorContext(ctx, "ALERT an answer can't be stored; its outcome counts as unknown", "operation", op.Name(), "error", err)
@@ -162,6 +165,25 @@ func (e *Engine[T]) settle(ctx context.Context, req Request, claim Claim, op Ope
 	e.opt.Observer.Step(ctx, StepCommitted)
 	return Outcome{Response: rec.Response, Level: level, ExpiresAt: rec.ExpiresAt}, rec, nil
 }
+
+// lastLook reads the record once more when the budget for T2 is over. A process that was paused in the middle of T2 wakes
+// up with its budget gone and a store that is fine, and others have settled the record meanwhile.
+func (e *Engine[T]) lastLook(ctx context.Context, req Request, claim Claim) (Outcome, *Record) {
+	ctx, cancel := context.WithTimeout(ctx, lookBudget)
+	defer cancel()
+	rec, err := e.store.Inspect(ctx, claim.Tenant, claim.KeyHash)
+	if err != nil || rec == nil || rec.State != Completed {
+		return Outcome{}, nil
+	}
+	out, err := answer(req, rec, LevelPostgres)
+	if err != nil {
+		return Outcome{}, nil
+	}
+	return out, rec
+}
+
+// lookBudget bounds the last look: an answer of 503 is already late.
+const lookBudget = time.Second
 
 // persist repeats the end of a claim while the store is away or the transaction loses a race, until the budget is over.
 func (e *Engine[T]) persist(ctx context.Context, end func(context.Context) (*Record, error)) (*Record, error) {
