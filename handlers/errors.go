@@ -32,8 +32,11 @@ func Problem(err error) *problem.Problem {
 // aboutRequest: the request itself is wrong.
 func aboutRequest(err error) *problem.Problem {
 	if malformed, ok := errors.AsType[*strictjson.Error](err); ok {
-		return problem.New(problem.CodeMalformedRequest, "The body is not what this route accepts.").
-			WithErrors(problem.FieldError{Pointer: malformed.Pointer, Code: malformed.Code, Detail: malformed.Detail})
+		p := problem.New(problem.CodeMalformedRequest, "The body is not what this route accepts; see errors.")
+		if malformed.Code == strictjson.CodeIntegerOutOfRange { // an integer, as it should be, of a value that can't be
+			p = problem.New(problem.CodeValidationFailed, "Some values are not acceptable; see errors.")
+		}
+		return p.WithErrors(problem.FieldError{Pointer: malformed.Pointer, Code: malformed.Code, Detail: malformed.Detail})
 	}
 	if wrong, ok := errors.AsType[*ValidationError](err); ok {
 		return problem.New(problem.CodeValidationFailed, "Some values are not acceptable; see errors.").WithErrors(wrong.Fields...)
