@@ -82,14 +82,14 @@ func TestEveryRefusalIsTheProblemOfTheContract(t *testing.T) {
 			if test.call.path == "" {
 				test.call.path = "/v1/orders"
 			}
-			got := s.do(t, test.call)
+			got := s.free(t, test.call)
 			if got.status != test.status || got.text(t, "code") != test.code {
 				t.Fatalf("got %d %s", got.status, got.body)
 			}
 			checkProblem(t, got)
 		})
 	}
-	if got := s.do(t, call{method: "POST", path: "/v1/orders", key: "k1", body: goodOrder}); got.status != 201 || got.header.Get("Idempotent-Replayed") != "" {
+	if got := s.free(t, call{method: "POST", path: "/v1/orders", key: "k1", body: goodOrder}); got.status != 201 || got.header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("the key was burnt: %d %s", got.status, got.body)
 	}
 }

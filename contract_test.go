@@ -162,7 +162,7 @@ func TestNothingOfAnotherMerchantIsSeen(t *testing.T) {
 	}
 	for _, c := range []call{
 		{method: "POST", path: "/v1/orders/" + order + "/cancel", key: "c", token: s.other},
-		{method: "POST", path: "/v1/payments", key: "c", token: s.other, body: `{"order_id":"` + order + `","payment_method":"pm_card_visa"}`},
+		{method: "POST", path: "/v1/payments", key: "d", token: s.other, body: `{"order_id":"` + order + `","payment_method":"pm_card_visa"}`},
 	} {
 		if foreign := s.do(t, c); foreign.status != 404 {
 			t.Errorf("POST %s as another merchant: %d %s", c.path, foreign.status, foreign.body)

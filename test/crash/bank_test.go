@@ -79,7 +79,7 @@ func TestARequestThatTheProviderRefusesSpendsNoKey(t *testing.T) {
 	if refused.status != 422 || refused.text("code") != "provider-rejected" {
 		t.Errorf("%d %s", refused.status, refused.body)
 	}
-	if paid := w.send(t.Context(), paying(r, "pay", order, "pm_card_visa")); paid.status != 201 {
+	if paid := w.untilOutcome(paying(r, "pay", order, "pm_card_visa")); paid.status != 201 {
 		t.Errorf("the key was burnt: %d %s", paid.status, paid.body)
 	}
 	w.converged()
