@@ -1,0 +1,196 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/repository"
+)
+
+// Merchant makes a merchant with an API key.
+func Merchant(t testing.TB, databaseURL string) (id, apiKey string) {
+	t.Helper()
+	db, err := repository.Open(databaseURL, repository.Options{MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	merchants := repository.NewMerchants(db.GORM())
+	merchant, err := merchants.Create(t.Context(), "Merchant of "+strings.ReplaceAll(t.Name()[:min(len(t.Name()), 60)], "/", " "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, apiKey, err = merchants.CreateKey(t.Context(), merchant.ID); err != nil {
+		t.Fatal(err)
+	}
+	return models.FormatID(models.PrefixMerchant, merchant.ID), apiKey
+}
+
+// Client is one merchant at one replica. It never sends a request twice by itself. Safe for concurrent use.
+type Client struct {
+	service *Service
+	apiKey  string
+	http    *http.Client
+}
+
+// Client returns a client of this replica; it finds the replica again after a restart.
+func (s *Service) Client(apiKey string) *Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, secret, _ := strings.Cut(strings.TrimPrefix(apiKey, "sk_test_"), "_")
+	if secret != "" {
+		s.secrets = append(s.secrets, secret)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
+	s.t.Cleanup(transport.CloseIdleConnections)
+	return &Client{service: s, apiKey: apiKey, http: &http.Client{
+		Transport: transport, Timeout: time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// NewMerchant makes a merchant in the service's database and returns a client of it.
+func (s *Service) NewMerchant() *Client {
+	s.t.Helper()
+	_, apiKey := Merchant(s.t, s.Options.DatabaseURL)
+	return s.Client(apiKey)
+}
+
+// At is the same merchant at another replica.
+func (c *Client) At(s *Service) *Client { return s.Client(c.apiKey) }
+
+// APIKey is the secret that the client sends.
+func (c *Client) APIKey() string { return c.apiKey }
+
+// once hides what the body is made of: the transport can't rewind it, so it can't send a request again by itself.
+type once struct{ io.Reader }
+
+// Send makes one request. An empty key sends no Idempotency-Key. headers are pairs of name and value.
+func (c *Client) Send(ctx context.Context, method, path, key, body string, headers ...string) Response {
+	var reader io.Reader
+	if method != http.MethodGet && method != http.MethodHead {
+		reader = once{strings.NewReader(body)} // also an empty one: without a body the transport would feel free
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.service.URL()+path, reader)
+	if err != nil {
+		return Response{Err: err}
+	}
+	req.ContentLength = int64(len(body))
+	req.Header.Set("Authorization", "Bearer "+c.apiKey)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	began := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Response{Err: err, Took: time.Since(began)}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	content, err := io.ReadAll(resp.Body)
+	return Response{Status: resp.StatusCode, Header: resp.Header, Body: content, Err: err, Took: time.Since(began)}
+}
+
+// Post sends a body with a key.
+func (c *Client) Post(path, key, body string, headers ...string) Response {
+	return c.Send(context.Background(), http.MethodPost, path, key, body, headers...)
+}
+
+// Get reads a resource.
+func (c *Client) Get(path string) Response {
+	return c.Send(context.Background(), http.MethodGet, path, "", "")
+}
+
+// Pay pays an order with a payment method.
+func (c *Client) Pay(order, method, key string, headers ...string) Response {
+	return c.Post("/v1/payments", key, PaymentBody(order, method), headers...)
+}
+
+// PaymentBody is the request that [Client.Pay] sends.
+func PaymentBody(order, method string) string {
+	return fmt.Sprintf(`{"order_id":%q,"payment_method":%q}`, order, method)
+}
+
+// OrderBody is the request that [Client.CreateOrder] sends.
+const OrderBody = `{"amount":1999,"currency":"EUR"}`
+
+// CreateOrder makes an order of 19.99 EUR under a key of its own and returns its id.
+func (c *Client) CreateOrder() string {
+	c.service.t.Helper()
+	resp := c.Post("/v1/orders", uuid.NewString(), OrderBody)
+	if resp.Status != http.StatusCreated {
+		c.service.t.Fatalf("create an order: %s", resp)
+	}
+	return resp.Field("id")
+}
+
+// Response is an answer, or with Err set the lack of one: then the request may or may not have had its effect.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Err    error
+	Took   time.Duration
+}
+
+// Field is a top-level member of the body that is a string; empty when there is none.
+func (r Response) Field(name string) string {
+	var members map[string]any
+	_ = json.Unmarshal(r.Body, &members)
+	text, _ := members[name].(string)
+	return text
+}
+
+// Code is the problem's code; empty for an answer that is no problem.
+func (r Response) Code() string {
+	if r.Header.Get("Content-Type") != "application/problem+json" {
+		return ""
+	}
+	return r.Field("code")
+}
+
+// JSON decodes the body into value.
+func (r Response) JSON(t testing.TB, value any) {
+	t.Helper()
+	if err := json.Unmarshal(r.Body, value); err != nil {
+		t.Fatalf("decode %s: %v", r, err)
+	}
+}
+
+// Replayed tells whether the answer says that it was stored before.
+func (r Response) Replayed() bool { return r.Header.Get("Idempotent-Replayed") == "true" }
+
+// replayedHeaders are the only ones that a replay repeats.
+var replayedHeaders = []string{"Content-Type", "Location", "Link", "Content-Language", "ETag"}
+
+// Same tells whether two answers have the same status, the same bytes and the same replayed headers.
+func (r Response) Same(other Response) bool {
+	for _, name := range replayedHeaders {
+		if r.Header.Get(name) != other.Header.Get(name) {
+			return false
+		}
+	}
+	return r.Err == nil && other.Err == nil && r.Status == other.Status && bytes.Equal(r.Body, other.Body)
+}
+
+func (r Response) String() string {
+	if r.Err != nil {
+		return fmt.Sprintf("no answer after %s: %v", r.Took.Round(time.Millisecond), r.Err)
+	}
+	return fmt.Sprintf("%d after %s: %s", r.Status, r.Took.Round(time.Millisecond), r.Body)
+}

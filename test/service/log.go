@@ -1,0 +1,45 @@
+package service
+
+import (
+	"bytes"
+	"regexp"
+	"sync"
+)
+
+// lines is what a process wrote to stderr, and the addresses that stand in it.
+type lines struct {
+	mu          sync.Mutex
+	text        bytes.Buffer
+	addresses   chan [2]string // the public and the admin address, once both are known
+	said        bool
+	public, adm *regexp.Regexp
+}
+
+func newLines() *lines {
+	return &lines{
+		addresses: make(chan [2]string, 1),
+		public:    regexp.MustCompile(`(?m)^listening on (http://\S+)$`),
+		adm:       regexp.MustCompile(`(?m)^admin listening on (http://\S+)$`),
+	}
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(p)
+	if l.said {
+		return len(p), nil
+	}
+	public, adm := l.public.FindSubmatch(l.text.Bytes()), l.adm.FindSubmatch(l.text.Bytes())
+	if public != nil && adm != nil {
+		l.said = true
+		l.addresses <- [2]string{string(public[1]), string(adm[1])}
+	}
+	return len(p), nil
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -1,0 +1,213 @@
+package service
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/payonce/payonce/test/stores"
+)
+
+const (
+	// secretKey is the root key of every service that tests start, so that any of them verifies what another wrote.
+	secretKey   = "dGVzdC1vbmx5LXNlY3JldC1rZXktMzItYnl0ZXMtMDE=" // 32 bytes in base64
+	providerKey = "sk_test_provider_key_of_the_tests"
+
+	startLimit = time.Minute // on a machine that runs many tests at once, with the race detector
+	stopLimit  = 40 * time.Second
+)
+
+// Options say where a service finds its stores and its provider. What is empty is made for this test alone.
+type Options struct {
+	DatabaseURL string
+	RedisURL    string
+	ProviderURL string
+	Env         map[string]string // settings on top of those that tests share; these win
+}
+
+// Service is one replica: a process that a test may kill, freeze and start again.
+type Service struct {
+	// Simulator is the provider, nil when Options named another one.
+	Simulator *Simulator
+	// Options are those it was started with, the gaps filled.
+	Options Options
+
+	t       testing.TB
+	mu      sync.Mutex
+	secrets []string // that must not stand in a log
+	run     *process
+	past    []*process
+}
+
+// process is one life of a service.
+type process struct {
+	cmd        *exec.Cmd
+	log        *lines
+	ended      chan struct{} // closed when the process is gone and its log complete
+	url, admin string
+}
+
+// Start runs a service and returns when it listens. The end of the test kills what is left of it, and fails when its
+// log holds a secret or a data race.
+func Start(t testing.TB, opt Options) *Service {
+	t.Helper()
+	s := &Service{t: t, Options: opt, secrets: []string{secretKey, providerKey}}
+	if opt.DatabaseURL == "" {
+		s.Options.DatabaseURL = stores.Database(t)
+	}
+	if opt.RedisURL == "" {
+		s.Options.RedisURL = stores.Redis(t)
+	}
+	if opt.ProviderURL == "" {
+		s.Simulator = StartSimulator(t)
+		s.Options.ProviderURL = s.Simulator.URL()
+	}
+	t.Cleanup(s.cleanUp)
+	s.Restart()
+	return s
+}
+
+// Replica starts another service on the same stores and provider; env goes on top of what this one has.
+func (s *Service) Replica(env map[string]string) *Service {
+	s.t.Helper()
+	opt := s.Options
+	opt.Env = maps.Clone(opt.Env)
+	if opt.Env == nil {
+		opt.Env = map[string]string{}
+	}
+	maps.Copy(opt.Env, env)
+	replica := Start(s.t, opt)
+	replica.Simulator = s.Simulator
+	return replica
+}
+
+// Restart starts a new process with the same settings, perhaps on another port, after ending the one that runs.
+func (s *Service) Restart() {
+	s.t.Helper()
+	s.Kill()
+	p := &process{log: newLines(), ended: make(chan struct{})}
+	p.cmd = exec.Command(built.path(s.t)) // ends with Kill, which cleanUp calls
+	p.cmd.Env, p.cmd.Dir = s.environment(), s.t.TempDir()
+	p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.log, attributes(), 5*time.Second
+	if err := p.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // the exit code stands in ProcessState
+		close(p.ended)
+	}()
+	s.mu.Lock()
+	s.run, s.past = p, append(s.past, p)
+	s.mu.Unlock()
+	select {
+	case found := <-p.log.addresses:
+		s.mu.Lock()
+		p.url, p.admin = found[0], found[1]
+		s.mu.Unlock()
+	case <-p.ended:
+		s.t.Fatalf("the service ended at its start:\n%s", p.log)
+	case <-time.After(startLimit):
+		s.t.Fatalf("the service does not listen after %s:\n%s", startLimit, p.log)
+	}
+}
+
+// environment holds nothing of the test's own but what a process needs to run.
+func (s *Service) environment() []string {
+	env := map[string]string{
+		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": s.t.TempDir(),
+		"DATABASE_URL": s.Options.DatabaseURL, "REDIS_URL": s.Options.RedisURL, "SECRET_KEY": secretKey,
+		"PROVIDER_URL": s.Options.ProviderURL, "PROVIDER_SECRET_KEY": providerKey,
+		"DB_MAX_CONNS": "10", "RATE_LIMIT": "off", "LOG_FORMAT": "json", "LOG_LEVEL": "debug",
+		"PATH": os.Getenv("PATH"), "HOME": s.t.TempDir(), "GORACE": "halt_on_error=0",
+	}
+	maps.Copy(env, s.Options.Env)
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, name+"="+env[name])
+	}
+	return list
+}
+
+func (s *Service) current() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run
+}
+
+// URL is where the API listens now.
+func (s *Service) URL() string { s.mu.Lock(); defer s.mu.Unlock(); return s.run.url }
+
+// AdminURL is where metrics are served now.
+func (s *Service) AdminURL() string { s.mu.Lock(); defer s.mu.Unlock(); return s.run.admin }
+
+// Log is what the running or last process wrote to stderr so far.
+func (s *Service) Log() string { return s.current().log.String() }
+
+// Signal sends a signal to the process.
+func (s *Service) Signal(sig syscall.Signal) {
+	s.t.Helper()
+	p := s.current()
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Errorf("send %v to the service: %v", sig, err)
+	}
+}
+
+// Kill ends the process as a crash would, and waits until it is gone. It may be frozen or gone already.
+func (s *Service) Kill() {
+	s.t.Helper()
+	p := s.current()
+	if p == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill() // an error says that it is gone
+	s.wait(p)
+}
+
+// Stop asks the process to end, waits until it has, and returns its exit code.
+func (s *Service) Stop() (exitCode int) {
+	s.t.Helper()
+	s.Signal(syscall.SIGTERM)
+	p := s.current()
+	s.wait(p)
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (s *Service) wait(p *process) {
+	s.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(stopLimit):
+		_ = p.cmd.Process.Kill()
+		s.t.Errorf("the service did not end within %s", stopLimit)
+		<-p.ended
+	}
+}
+
+// broken finds what no log may hold: an API key of any merchant, a data race, a crash of the process.
+var broken = regexp.MustCompile(`sk_test_[a-z2-7]{20}_[a-z2-7]+|WARNING: DATA RACE|(?m:^panic: )|(?m:^fatal error: )`)
+
+func (s *Service) cleanUp() {
+	s.Kill()
+	for _, p := range s.past {
+		text := p.log.String()
+		for _, secret := range s.secrets {
+			if strings.Contains(text, secret) {
+				s.t.Errorf("a secret stands in the service's log")
+			}
+		}
+		if found := broken.FindStringIndex(text); found != nil {
+			s.t.Errorf("the service's log holds what it must not:\n%s", text[max(0, found[0]-300):min(len(text), found[1]+3000)])
+		}
+		if s.t.Failed() {
+			s.t.Logf("the end of the service's log:\n%s", text[max(0, len(text)-6000):])
+		}
+	}
+}
