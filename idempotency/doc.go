@@ -9,11 +9,12 @@
 //
 // For one tenant and one key, until the key's retention is over:
 //
-//   - The effect happens exactly once, however many copies arrive, at however many replicas, whatever crashes.
-//   - Once any client has an outcome (2xx or 402), every later copy gets the same status, bytes and replayed headers.
-//   - An external operation is asked for under one derived key with one request, so there is at most one charge.
-//   - No key stays stuck: after the last fault it reaches its outcome within lease + recovery interval + call time-out.
-//   - What could not be stored is never executed again: in doubt the answer is 503 or 409, never a second effect.
+//   - P1: the effect happens exactly once, however many copies arrive, at however many replicas, whatever crashes.
+//   - P2: once any client has an outcome (2xx or 402), every later copy gets the same status, bytes and replayed headers.
+//   - P3: an external operation is asked for under one derived key with one request, so there is at most one charge.
+//   - P4: no key stays stuck: after the last fault it reaches its outcome within lease + recovery interval + call time-out.
+//   - P5: nobody sees another tenant's responses, or that its keys exist.
+//   - P6: what could not be stored is never executed again: in doubt the answer is 503 or 409, never a second effect.
 //
 // After the retention the key answers that it has expired; it is never executed again while its tombstone is kept.
 //
@@ -58,16 +59,22 @@
 //	crash between T1 and T2          in progress, 0 or 1 charge      a retry or Recover, when the lease is over: look up, T2
 //	crash after T2                   completed                       the retry replays
 //	no clear answer to the call      completed with 202              the operation's own checks; the key keeps its 202
+//	an answer the store refuses      completed with 202              the operation's own checks, and a person: an alert is logged
 //	the call surely had no effect    nothing: the claim is taken     the client's retry, as a first request
 //	                                 back by its first holder only
 //	COMMIT sent, no answer (T1)      unknown                         Resolve waits for the key's lock, then reads the record
 //	COMMIT sent, no answer (T2)      unknown                         Inspect reads it under its row lock; T2 again if still mine
+//	COMMIT sent, no answer           unknown                         Inspect: gone is done, still mine is taken back again
+//	(take-back)
 //	deadlock, serialization failure  nothing                         run again, at most 3 times
+//	the process sleeps past its      what the next holder stored     the sleeper answers with it
+//	lease
 //	the handler panics               nothing, or in progress         as a crash at that point
 //	the gate is away, or lies        nothing                         everything passes to the store
 //	the client hangs up              nothing changes                 the work ends under the server's own deadlines
 //
-// A COMMIT's error that is not a definite refusal by the server is never read as a rollback.
+// A hint before a key is removed as soon as its request is known to have no outcome. It is left to end by itself (a second)
+// when the key is taken, or may be. A COMMIT's error that is not a definite refusal by the server is never read as a rollback.
 //
 // # Use
 //

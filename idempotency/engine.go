@@ -111,8 +111,9 @@ func (e *Engine[T]) lead(ctx context.Context, req Request, work Work[T]) (out Ou
 	case entry.Hinted:
 		return Outcome{Admission: entry.Admission}, &InFlightError{RetryAfter: time.Second}
 	}
-	ctx = context.WithoutCancel(ctx) // the client may hang up; what begins here ends under the server's own deadlines
-	hinted := work.External == nil   // a panic: only a local effect is known to be rolled back by it
+	// The client may hang up; what begins here ends under the server's own deadlines.
+	ctx = context.WithoutCancel(ctx)
+	hinted := work.External == nil // a panic: only a local effect is known to be rolled back by it
 	defer func() {
 		if hinted {
 			e.opt.Gate.Leave(ctx, req, entry.Token)

@@ -60,6 +60,7 @@ func (e *Engine[T]) runLocal(ctx context.Context, req Request, work *Local[T]) (
 	rec.Resource, rec.Response = response.Resource, response
 	ended = true
 	if err := e.store.Complete(ctx, tx, rec); err != nil {
+		rec.State = "" // nothing that is not known to be committed is ever published
 		return Outcome{}, rec, fmt.Errorf("complete: %w", err)
 	}
 	e.opt.Observer.Step(ctx, StepCommitted)
