@@ -123,6 +123,9 @@ func TestSwaggerUIIsServedFromTheBinary(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.header.Get("Content-Type"))
 		}
 	}
+	if got := s.do(t, call{method: "HEAD", path: "/swagger/index.html", token: "-"}); got.status != 200 {
+		t.Errorf("HEAD: %d", got.status)
+	}
 	start := s.do(t, call{method: "GET", path: "/swagger/swagger-initializer.js", token: "-"}).body
 	if !strings.Contains(start, "/openapi.json") {
 		t.Error("Swagger UI doesn't read /openapi.json")
@@ -130,5 +133,25 @@ func TestSwaggerUIIsServedFromTheBinary(t *testing.T) {
 	page := s.do(t, call{method: "GET", path: "/swagger/index.html", token: "-"}).body
 	if regexp.MustCompile(`(src|href)="(https?:)?//`).MatchString(page) {
 		t.Error("Swagger UI loads from elsewhere")
+	}
+}
+
+// gin-swagger learns where it is from the first path it sees, and looks for names anywhere in a URL.
+func TestNoSpellingOfAPathBreaksSwaggerUI(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	for _, path := range []string{
+		"/swagger/", "/swagger/x/swagger-ui.css", "/swagger//index.html", "/swagger/index.htmlx", "/swagger/%69ndex.html", "/swagger/doc.json",
+		"/swagger/nothing?swagger-ui.css",
+	} {
+		got := s.do(t, call{method: "GET", path: path, token: "-"})
+		if got.status != 404 || got.header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %s", path, got.status, got.header.Get("Content-Type"))
+		}
+	}
+	for _, path := range []string{"/swagger/index.html?x=swagger-ui.css", "/swagger/swagger-ui.css", "/swagger/swagger-ui-bundle.js"} {
+		if got := s.do(t, call{method: "GET", path: path, token: "-"}); got.status != 200 || len(got.body) < 1000 {
+			t.Errorf("%s: %d, %d bytes", path, got.status, len(got.body))
+		}
 	}
 }

@@ -79,6 +79,7 @@ func state(err error) string {
 
 // ProblemIndex lists the problems that the API answers with.
 func ProblemIndex(c *gin.Context) error {
+	c.Header("Content-Security-Policy", pagePolicy)
 	c.Data(http.StatusOK, htmlType, problem.IndexPage())
 	return nil
 }
@@ -89,8 +90,13 @@ func ProblemPage(c *gin.Context) error {
 	if !ok {
 		return problem.New(problem.CodeNotFound, "There is no such problem; /problems lists all of them.")
 	}
+	c.Header("Content-Security-Policy", pagePolicy)
 	c.Data(http.StatusOK, htmlType, page)
 	return nil
 }
 
-const htmlType = "text/html; charset=utf-8"
+const (
+	htmlType = "text/html; charset=utf-8"
+	// pagePolicy is all that the problems' pages need: they are text with styles of their own.
+	pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
