@@ -52,16 +52,15 @@ func readBody(c *gin.Context, limit int) ([]byte, error) {
 		return nil, nil
 	}
 	control := http.NewResponseController(c.Writer)
-	if control.SetReadDeadline(time.Now().Add(bodyTime)) == nil { // not every ResponseWriter can
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // not every ResponseWriter can
 	body, err := io.ReadAll(io.LimitReader(c.Request.Body, int64(limit)+1))
 	switch {
-	case err != nil:
+	case err != nil: // the deadline stays: net/http would wait for the rest of the body
 		return nil, fmt.Errorf("%w: %w", ErrBodyUnreadable, err)
 	case len(body) > limit:
 		return nil, tooLarge(limit)
 	}
+	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/payonce/payonce/test/stores"
+)
+
+// metered are two replicas whose every word to the stores is counted.
+type metered struct {
+	t               *testing.T
+	first, second   *service
+	postgres, redis *meter
+	flush           func()
+}
+
+func startMetered(t *testing.T) *metered {
+	t.Helper()
+	database := stores.Database(t)
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := redis.ParseURL(stores.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &metered{
+		t:        t,
+		postgres: startMeter(t, "unix", filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port))),
+		redis:    startMeter(t, options.Network, options.Addr),
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	m.flush = func() {
+		if err := client.FlushDB(t.Context()).Err(); err != nil {
+			t.Error(err)
+		}
+	}
+	address := m.redis.address
+	if options.Password != "" {
+		address = options.Username + ":" + options.Password + "@" + address
+	}
+	settings := map[string]string{
+		"DATABASE_URL":      fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, m.postgres.address, config.Database),
+		"REDIS_URL":         fmt.Sprintf("redis://%s/%d", address, options.DB),
+		"RECOVERY_INTERVAL": "5m", "CLEANUP_INTERVAL": "1h",
+	}
+	m.first, m.second = startService(t, settings), startService(t, settings)
+	m.second.key = m.first.key
+	return m
+}
+
+// of measures round trips per request, over enough requests that the watch's two polls a second round away.
+func (m *metered) of(request func(i int)) (postgres, redis float64) {
+	const times = 40
+	before := [2]int64{m.postgres.trips.Load(), m.redis.trips.Load()}
+	for i := range times {
+		request(i)
+	}
+	return float64(m.postgres.trips.Load()-before[0]) / times, float64(m.redis.trips.Load()-before[1]) / times
+}
+
+// TestTheBudgetOfRoundTripsIsKept counts what each path costs. Publishing an outcome, and rolling a replay's transaction
+// back, are round trips as well, but nobody's answer waits for the second; so they are counted and named here.
+func TestTheBudgetOfRoundTripsIsKept(t *testing.T) {
+	t.Parallel()
+	m := startMetered(t)
+	orders := make([]string, 100)
+	order := func(s *service, key string) answer {
+		return s.do(t, call{method: "POST", path: "/v1/orders", key: key, body: goodOrder})
+	}
+	for i := range 20 { // statements are prepared once a connection
+		orders[i] = order(m.first, fmt.Sprint("warm", i)).text(t, "id")
+		m.first.pay(t, fmt.Sprint("warm-pay", i), orders[i], "pm_card_visa")
+		m.flush()
+		order(m.second, fmt.Sprint("warm", i))
+	}
+	for _, path := range []struct {
+		name            string
+		postgres, redis float64
+		request         func(i int)
+	}{
+		{"first order: look-up, commit; gate, publish", 2, 2, func(i int) { orders[i] = order(m.first, fmt.Sprint("o", i)).text(t, "id") }},
+		{"first payment: T1 in two, T2 in one; gate, publish", 3, 2, func(i int) { m.first.pay(t, fmt.Sprint("p", i), orders[i], "pm_card_visa") }},
+		{"replay from memory", 0, 0, func(i int) { m.first.pay(t, fmt.Sprint("p", i), orders[i], "pm_card_visa") }},
+		{"replay from Redis: gate", 0, 1, func(i int) { m.second.pay(t, fmt.Sprint("p", i), orders[i], "pm_card_visa") }},
+		{"replay from Postgres: look-up, rollback behind the answer; gate, publish", 2, 2, func(i int) {
+			m.flush()
+			order(m.second, fmt.Sprint("o", i))
+		}},
+	} {
+		postgres, redis := m.of(path.request)
+		t.Logf("%-80s Postgres %.2f, Redis %.2f", path.name, postgres, redis)
+		if postgres > path.postgres+0.5 || redis > path.redis+0.5 {
+			t.Errorf("%s: %.2f round trips to Postgres and %.2f to Redis, the budget is %.0f and %.0f", path.name, postgres, redis, path.postgres, path.redis)
+		}
+		if !strings.HasPrefix(path.name, "replay from memory") && postgres+redis < 0.5 {
+			t.Errorf("%s: nothing was counted", path.name)
+		}
+	}
+}
