@@ -194,6 +194,18 @@ func (s *Service) wait(p *process) {
 // broken finds what no log may hold: an API key of any merchant, a data race, a crash of the process.
 var broken = regexp.MustCompile(`sk_test_[a-z2-7]{20}_[a-z2-7]+|WARNING: DATA RACE|(?m:^panic: )|(?m:^fatal error: )`)
 
+// notable is the end of a log without the requests that went well.
+func notable(text string) string {
+	const most = 40
+	var kept []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.Contains(line, `"msg":"request"`) || strings.Contains(line, `"status":5`) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept[max(0, len(kept)-most):], "\n")
+}
+
 func (s *Service) cleanUp() {
 	s.Kill()
 	for _, p := range s.past {
@@ -207,7 +219,7 @@ func (s *Service) cleanUp() {
 			s.t.Errorf("the service's log holds what it must not:\n%s", text[max(0, found[0]-300):min(len(text), found[1]+3000)])
 		}
 		if s.t.Failed() {
-			s.t.Logf("the end of the service's log:\n%s", text[max(0, len(text)-6000):])
+			s.t.Logf("the service's log:\n%s", notable(text))
 		}
 	}
 }

@@ -1,0 +1,185 @@
+// Package e2e holds the running service to its promise: what clients, Postgres and the provider see when many copies of
+// a request arrive, when processes, stores and connections fail in the middle of one, and afterwards.
+package e2e
+
+import (
+	"database/sql"
+	"flag"
+	"maps"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of shop.db
+
+	"github.com/payonce/payonce/test/service"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !isSet("test.parallel") {
+		_ = flag.Set("test.parallel", "6") // most of these tests wait for a lease to end
+	}
+	os.Exit(service.Main(m))
+}
+
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+// hasty are settings under which leases end soon enough to wait for them. The provider's second is long beside what a
+// held call takes to be killed, also on a busy machine.
+func hasty(more ...string) map[string]string {
+	env := map[string]string{
+		"PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s",
+		"RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "200ms",
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		env[more[i]] = more[i+1]
+	}
+	return env
+}
+
+// shop is one merchant at a service of its own, and everything that its clients were told.
+type shop struct {
+	*service.Client
+	t       *testing.T
+	service *service.Service
+	db      *sql.DB
+
+	mu      sync.Mutex
+	answers map[string]service.Response // the outcome that was seen first, by merchant and key
+}
+
+// open starts a service with a merchant; at the end of the test everything is checked.
+func open(t *testing.T, opt service.Options) *shop {
+	t.Helper()
+	s := &shop{t: t, service: service.Start(t, opt), answers: map[string]service.Response{}}
+	s.Client = s.service.NewMerchant()
+	db, err := sql.Open("pgx", s.service.Options.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	s.db = db
+	return s
+}
+
+func (s *shop) provider() *service.Simulator { return s.service.Simulator }
+
+// saw remembers an outcome, and holds every later one under the same key against it.
+func (s *shop) saw(c *service.Client, key string, resp service.Response) service.Response {
+	s.t.Helper()
+	if resp.Err != nil || resp.Status < 200 || (resp.Status > 299 && resp.Status != http.StatusPaymentRequired) {
+		return resp
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, known := s.answers[c.APIKey()+" "+key]
+	if !known {
+		s.answers[c.APIKey()+" "+key] = resp
+	} else if !first.Same(resp) {
+		s.t.Errorf("two answers under the key %s:\n%s\n%s", key, first, resp)
+	}
+	return resp
+}
+
+// outcomes are the answers under the merchant's own keys.
+func (s *shop) outcomes() map[string]service.Response {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := map[string]service.Response{}
+	for name, resp := range maps.All(s.answers) {
+		if key, ok := strings.CutPrefix(name, s.APIKey()+" "); ok {
+			own[key] = resp
+		}
+	}
+	return own
+}
+
+// pay pays at this replica, and remembers what came back.
+func (s *shop) pay(order, method, key string, headers ...string) service.Response {
+	s.t.Helper()
+	return s.payAt(s.Client, order, method, key, headers...)
+}
+
+func (s *shop) payAt(c *service.Client, order, method, key string, headers ...string) service.Response {
+	s.t.Helper()
+	return s.saw(c, key, c.Pay(order, method, key, headers...))
+}
+
+// begin pays without waiting for the answer.
+func (s *shop) begin(order, method, key string) <-chan service.Response {
+	answer := make(chan service.Response, 1)
+	go func() { answer <- s.pay(order, method, key) }()
+	return answer
+}
+
+// order makes an order under a key, and remembers what came back.
+func (s *shop) order(c *service.Client, key string) service.Response {
+	s.t.Helper()
+	return s.saw(c, key, c.Post("/v1/orders", key, service.OrderBody))
+}
+
+// insist sends until there is an outcome, as a client should: the same request with the same key.
+func (s *shop) insist(what string, send func() service.Response) (resp service.Response) {
+	s.t.Helper()
+	service.Until(s.t, what, func() bool {
+		resp = send()
+		return resp.Err == nil && resp.Status != http.StatusConflict && resp.Status != http.StatusServiceUnavailable
+	})
+	return resp
+}
+
+// number reads one number from the database.
+func (s *shop) number(query string, args ...any) (n int64) {
+	s.t.Helper()
+	if err := s.db.QueryRowContext(s.t.Context(), query, args...).Scan(&n); err != nil {
+		s.t.Errorf("%s: %v", query, err)
+	}
+	return n
+}
+
+// copies sends the same request n times at once and returns all answers.
+func copies(n int, send func(i int) service.Response) []service.Response {
+	answers, start := make([]service.Response, n), make(chan struct{})
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() {
+			<-start
+			answers[i] = send(i)
+		})
+	}
+	close(start)
+	group.Wait()
+	return answers
+}
+
+// statuses counts answers; 0 stands for none.
+func statuses(answers []service.Response) map[int]int {
+	count := map[int]int{}
+	for _, resp := range answers {
+		count[resp.Status]++
+	}
+	return count
+}
+
+// slowest is the longest time that any answer took.
+func slowest(answers []service.Response) (longest time.Duration) {
+	for _, resp := range answers {
+		longest = max(longest, resp.Took)
+	}
+	return longest
+}
+
+// wants fails unless the answer has this status and, for problems, this code.
+func wants(t *testing.T, what string, resp service.Response, status int, code string) {
+	t.Helper()
+	if resp.Status != status || resp.Code() != code {
+		t.Errorf("%s: want %d %s, got %s", what, status, code, resp)
+	}
+}
