@@ -24,7 +24,8 @@ type Store[T any] interface {
 	Complete(ctx context.Context, tx T, rec *Record) error
 	// Claim inserts rec as in progress with a fresh lease and commits, in one round trip with the writes queued in tx.
 	Claim(ctx context.Context, tx T, rec *Record) error
-	// Rollback ends the transaction without effect and without making the caller wait for it.
+	// Rollback ends the transaction without effect. It returns at once, unless the transaction holds the key's lock: then
+	// it waits, bounded, because the corrected request may follow at once and must not meet its own first try.
 	Rollback(tx T)
 
 	Settler[T]

@@ -73,7 +73,7 @@ func (s *Idempotency) Begin(ctx context.Context, req idempotency.Request, reads 
 		unit.rollback()
 		return s.beginReadOnly(ctx, req, err)
 	}
-	unit.now = unit.now.UTC()
+	unit.now, unit.holds = unit.now.UTC(), found.Mine
 	return unit, found, nil
 }
 
@@ -123,8 +123,20 @@ func (s *Idempotency) Claim(ctx context.Context, unit *Unit, rec *idempotency.Re
 	return nil
 }
 
+// rollbackPatience bounds how long a request without an outcome waits for its key to be free.
+const rollbackPatience = 100 * time.Millisecond
+
 // Rollback implements [idempotency.Store].
-func (s *Idempotency) Rollback(unit *Unit) { unit.rollback() }
+func (s *Idempotency) Rollback(unit *Unit) {
+	ended := unit.rollback()
+	if !unit.holds {
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(rollbackPatience):
+	}
+}
 
 // Settle implements [idempotency.Store]: T2 in one round trip, on the reserved pool.
 func (s *Idempotency) Settle(ctx context.Context, claim idempotency.Claim,

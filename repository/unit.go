@@ -35,6 +35,7 @@ type Unit struct {
 	now      time.Time
 	timeline uint32
 	queue    []statement
+	holds    bool // the key's lock
 	misuse   error
 }
 
@@ -137,17 +138,22 @@ func (u *Unit) commit(ctx context.Context) error {
 	return nil
 }
 
-// rollback ends the transaction in the background: nobody waits for a round trip that can only release locks.
-func (u *Unit) rollback() {
+// rollback ends the transaction in the background: nobody waits for a round trip that can only release locks. The channel
+// is closed when it has ended.
+func (u *Unit) rollback() <-chan struct{} {
+	ended := make(chan struct{})
 	if u.conn == nil { // nothing was ever sent
-		return
+		close(ended)
+		return ended
 	}
 	u.db.releases.Go(func() {
+		defer close(ended)
 		ctx, cancel := context.WithTimeout(context.Background(), releaseBudget)
 		defer cancel()
 		_, _ = u.conn.ExecContext(ctx, "ROLLBACK") // a connection on which this fails is thrown away by the pool
 		_ = u.conn.Close()
 	})
+	return ended
 }
 
 // send makes one round trip. With commits, an error without a definite answer from the server is ErrCommitUnknown.
