@@ -39,7 +39,16 @@ func checkReplay(t *testing.T, first, again answer) {
 
 func TestAPaymentSentTwiceIsMadeOnce(t *testing.T) {
 	t.Parallel()
-	s := startService(t, nil)
+	for _, mode := range []string{"cache_statement", "exec"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			paysOnce(t, startService(t, map[string]string{"DB_EXEC_MODE": mode}))
+		})
+	}
+}
+
+func paysOnce(t *testing.T, s *service) {
+	t.Helper()
 	order := s.order(t, "order")
 	first := s.pay(t, "pay", order, "pm_card_visa")
 	if first.status != 201 || first.text(t, "status") != "succeeded" || first.header.Get("Location") != "/v1/payments/"+first.text(t, "id") {
