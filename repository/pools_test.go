@@ -54,8 +54,10 @@ func TestBegunWorkEndsWhileNewWorkFindsNoConnection(t *testing.T) {
 		"inspect": func() error { _, err := f.store.Inspect(ctx, lapsed.Tenant, lapsed.KeyHash); return err },
 		"resolve": func() error { _, err := f.store.Resolve(ctx, lapsed.Tenant, lapsed.KeyHash); return err },
 		"expire":  func() error { _, err := f.store.Expire(ctx, 10); return err },
-		"apply":   func() error { return f.db.Apply(ctx, func(u *repository.Unit) error { f.Write(u, "applied"); return nil }) },
-		"look":    func() error { return f.db.Look(ctx, func(u *repository.Unit) { row(u, new(int), "true") }) },
+		"apply": func() error {
+			return f.db.Apply(ctx, func(u *repository.Unit) error { f.Write(u, "applied"); return nil })
+		},
+		"look": func() error { return f.db.Look(ctx, func(u *repository.Unit) { row(u, new(int), "true") }) },
 	} {
 		if err := do(); err != nil {
 			t.Errorf("%s: %v", what, err)
