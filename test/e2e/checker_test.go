@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/sha256"
 	"strings"
 	"time"
@@ -17,40 +18,42 @@ const settleLimit = 25 * time.Second
 
 // violations are what must never be found, whatever happened before. Each row that one of them returns is a failure.
 // They hold at any moment; what is still open is settled's business.
-var violations = map[string]string{
-	"something that is no outcome was stored": `SELECT status FROM idempotency_keys
+func violations() map[string]string {
+	return map[string]string{
+		"something that is no outcome was stored": `SELECT status FROM idempotency_keys
 		WHERE status IS NOT NULL AND status NOT BETWEEN 200 AND 299 AND status <> 402`,
-	"two payments under one key": `SELECT idempotency_key_hash FROM payments
+		"two payments under one key": `SELECT idempotency_key_hash FROM payments
 		GROUP BY merchant_id, idempotency_key_hash HAVING count(*) > 1`,
-	"two live payments for one order": `SELECT order_id FROM payments WHERE status NOT IN ('failed', 'canceled', 'expired')
+		"two live payments for one order": `SELECT order_id FROM payments WHERE status NOT IN ('failed', 'canceled', 'expired')
 		GROUP BY merchant_id, order_id HAVING count(*) > 1`,
-	"a payment whose record does not name it": `SELECT p.id FROM payments p JOIN idempotency_keys k
+		"a payment whose record does not name it": `SELECT p.id FROM payments p JOIN idempotency_keys k
 		ON k.merchant_id = p.merchant_id AND k.key_hash = p.idempotency_key_hash WHERE k.resource_id IS DISTINCT FROM p.id`,
-	"a record without its resource": `SELECT k.resource_id FROM idempotency_keys k
+		"a record without its resource": `SELECT k.resource_id FROM idempotency_keys k
 		LEFT JOIN payments p ON p.merchant_id = k.merchant_id AND p.id = k.resource_id
 		LEFT JOIN orders o ON o.merchant_id = k.merchant_id AND o.id = k.resource_id
 		WHERE p.id IS NULL AND o.id IS NULL`,
-	"a payment without its record": `SELECT p.id FROM payments p LEFT JOIN idempotency_keys k
+		"a payment without its record": `SELECT p.id FROM payments p LEFT JOIN idempotency_keys k
 		ON k.merchant_id = p.merchant_id AND k.key_hash = p.idempotency_key_hash WHERE k.key_hash IS NULL`,
-	"an order without its record": `SELECT o.id FROM orders o LEFT JOIN idempotency_keys k
+		"an order without its record": `SELECT o.id FROM orders o LEFT JOIN idempotency_keys k
 		ON k.merchant_id = o.merchant_id AND k.resource_id = o.id WHERE k.key_hash IS NULL`,
-	"captured money and the ledger differ": `SELECT p.id FROM payments p LEFT JOIN captures c
+		"captured money and the ledger differ": `SELECT p.id FROM payments p LEFT JOIN captures c
 		ON c.merchant_id = p.merchant_id AND c.payment_id = p.id AND c.status = 'succeeded'
 		LEFT JOIN ledger_entries e ON e.merchant_id = c.merchant_id AND e.kind = 'capture' AND e.source_id = c.id
 		LEFT JOIN ledger_postings l ON l.merchant_id = e.merchant_id AND l.entry_id = e.id AND l.currency = p.currency
 		GROUP BY p.merchant_id, p.id HAVING p.amount_captured <> coalesce(sum(l.amount), 0)`,
-	"a posting that belongs to no capture": `SELECT e.id FROM ledger_entries e
+		"a posting that belongs to no capture": `SELECT e.id FROM ledger_entries e
 		LEFT JOIN captures c ON c.merchant_id = e.merchant_id AND c.id = e.source_id WHERE c.id IS NULL`,
-	"an order's money and its payments' differ": `SELECT o.id FROM orders o LEFT JOIN payments p
+		"an order's money and its payments' differ": `SELECT o.id FROM orders o LEFT JOIN payments p
 		ON p.merchant_id = o.merchant_id AND p.order_id = o.id GROUP BY o.merchant_id, o.id
 		HAVING o.amount_paid <> coalesce(sum(p.amount_captured), 0) OR o.amount_reserved <>
 		coalesce(sum(p.amount) FILTER (WHERE p.status IN ('processing', 'requires_action', 'requires_capture')), 0)`,
-	"a succeeded payment without its event": `SELECT p.id FROM payments p WHERE p.status = 'succeeded' AND
+		"a succeeded payment without its event": `SELECT p.id FROM payments p WHERE p.status = 'succeeded' AND
 		(SELECT count(*) FROM events e WHERE e.merchant_id = p.merchant_id AND e.resource_id = p.id
 			AND e.type = 'payment.succeeded') <> 1`,
-	"an attempt that outlived its payment's question": `SELECT a.id FROM provider_attempts a JOIN payments p
+		"an attempt that outlived its payment's question": `SELECT a.id FROM provider_attempts a JOIN payments p
 		ON p.merchant_id = a.merchant_id AND p.id = a.payment_id
 		WHERE a.status IN ('sent', 'unknown') AND p.status NOT IN ('processing', 'requires_action')`,
+	}
 }
 
 const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress') +
@@ -73,7 +76,7 @@ func (s *shop) check() {
 
 func (s *shop) invariants() {
 	s.t.Helper()
-	for what, query := range violations {
+	for what, query := range violations() {
 		if n := s.number("SELECT count(*) FROM (" + query + ") found"); n > 0 {
 			s.t.Errorf("%s: %d times", what, n)
 		}
@@ -129,7 +132,7 @@ func (s *shop) charges() {
 
 func (s *shop) payments() map[string]paid {
 	s.t.Helper()
-	rows, err := s.db.QueryContext(s.t.Context(), `SELECT id, amount, currency, status_reason IS NOT DISTINCT FROM 'needs_review'
+	rows, err := s.db.QueryContext(context.Background(), `SELECT id, amount, currency, status_reason IS NOT DISTINCT FROM 'needs_review'
 		FROM payments WHERE status IN ('succeeded', 'requires_capture') OR status_reason = 'needs_review'`)
 	if err != nil {
 		s.t.Fatal(err)

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// secretKey is the root key of every service that tests start, so that any of them verifies what another wrote.
-	secretKey   = "dGVzdC1vbmx5LXNlY3JldC1rZXktMzItYnl0ZXMtMDE=" // 32 bytes in base64
+	// SecretKey is the root key of every service that tests start, so that any of them verifies what another wrote.
+	SecretKey   = "dGVzdC1vbmx5LXNlY3JldC1rZXktMzItYnl0ZXMtMDE=" // 32 bytes in base64
 	providerKey = "sk_test_provider_key_of_the_tests"
 
 	startLimit = time.Minute // on a machine that runs many tests at once, with the race detector
@@ -59,7 +59,7 @@ type process struct {
 // log holds a secret or a data race.
 func Start(t testing.TB, opt Options) *Service {
 	t.Helper()
-	s := &Service{t: t, Options: opt, secrets: []string{secretKey, providerKey}}
+	s := &Service{t: t, Options: opt, secrets: []string{SecretKey, providerKey}}
 	if opt.DatabaseURL == "" {
 		s.Options.DatabaseURL = stores.Database(t)
 	}
@@ -123,7 +123,7 @@ func (s *Service) Restart() {
 func (s *Service) environment() []string {
 	env := map[string]string{
 		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": s.t.TempDir(),
-		"DATABASE_URL": s.Options.DatabaseURL, "REDIS_URL": s.Options.RedisURL, "SECRET_KEY": secretKey,
+		"DATABASE_URL": s.Options.DatabaseURL, "REDIS_URL": s.Options.RedisURL, "SECRET_KEY": SecretKey,
 		"PROVIDER_URL": s.Options.ProviderURL, "PROVIDER_SECRET_KEY": providerKey,
 		"DB_MAX_CONNS": "10", "RATE_LIMIT": "off", "LOG_FORMAT": "json", "LOG_LEVEL": "debug",
 		"PATH": os.Getenv("PATH"), "HOME": s.t.TempDir(), "GORACE": "halt_on_error=0",

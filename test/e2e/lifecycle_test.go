@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/test/service"
+)
+
+func TestCleanupExpiresWhatIsCompletedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{Env: map[string]string{"IDEMPOTENCY_RETENTION": "1s", "CLEANUP_INTERVAL": "50ms"}})
+	held, order := s.CreateOrder(), s.order(s.Client, "old-order")
+	s.provider().HoldAnswers()
+	running := s.begin(held, "pm_card_visa", "running")
+	service.Until(t, "a payment is in flight", func() bool { return s.provider().Held() == 1 })
+	service.Until(t, "the order's key expires", func() bool {
+		return s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'expired'") == 2
+	})
+	for what, body := range map[string]string{"the same body": service.OrderBody, "another body": `{"amount":5,"currency":"EUR"}`} {
+		gone := s.Post("/v1/orders", "old-order", body)
+		wants(t, what, gone, http.StatusGone, "idempotency-key-expired")
+		if !strings.Contains(string(gone.Body), "/v1/orders/"+order.Field("id")) {
+			t.Errorf("%s: no link to the order: %s", what, gone)
+		}
+	}
+	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND fence = 1"); n != 1 {
+		t.Errorf("%d keys in progress, want the one that runs", n)
+	}
+	s.provider().Release()
+	paid := <-running
+	wants(t, "the payment in flight", paid, http.StatusCreated, "")
+	var gone service.Response
+	service.Until(t, "the payment's key expires", func() bool {
+		gone = s.pay(held, "pm_card_visa", "running")
+		return gone.Status == http.StatusGone
+	})
+	wants(t, "the payment's expired key", gone, http.StatusGone, "idempotency-key-expired")
+	if !strings.Contains(string(gone.Body), "/v1/payments/"+paid.Field("id")) {
+		t.Errorf("no link to the payment: %s", gone)
+	}
+	s.check()
+	s.counts(1, 1)
+}
+
+func TestAForgottenKeyStillChargesNobodyTwice(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{Env: map[string]string{
+		"IDEMPOTENCY_RETENTION": "1s", "IDEMPOTENCY_TOMBSTONE_RETENTION": "1s", "CLEANUP_INTERVAL": "50ms",
+	}})
+	order := s.CreateOrder()
+	paid := s.pay(order, "pm_card_visa", "ancient")
+	wants(t, "the payment", paid, http.StatusCreated, "")
+	service.Until(t, "the tombstones are gone", func() bool { return s.number("SELECT count(*) FROM idempotency_keys") == 0 })
+	for what, send := range map[string]func() service.Response{
+		"the same request": func() service.Response { return s.pay(order, "pm_card_visa", "ancient") },
+		"another order":    func() service.Response { return s.pay(s.CreateOrder(), "pm_card_visa", "ancient") },
+	} {
+		gone := send()
+		wants(t, what, gone, http.StatusGone, "idempotency-key-expired")
+		if !strings.Contains(string(gone.Body), "/v1/payments/"+paid.Field("id")) {
+			t.Errorf("%s: no link to the payment: %s", what, gone)
+		}
+	}
+	s.counts(1, 1)
+	s.charges()
+}
+
+func TestATerminatedServiceFinishesWhatItAccepted(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{})
+	s.provider().HoldAnswers()
+	var running []<-chan service.Response
+	for i := range 5 {
+		running = append(running, s.begin(s.CreateOrder(), "pm_card_visa", fmt.Sprint("accepted-", i)))
+	}
+	service.Until(t, "all are in flight", func() bool { return s.provider().Held() == 5 })
+	s.service.Signal(syscall.SIGTERM)
+	service.Until(t, "nobody is let in any more", func() bool { return s.Get("/healthz").Err != nil })
+	s.provider().Release()
+	for _, answer := range running {
+		wants(t, "accepted before the end", <-answer, http.StatusCreated, "")
+	}
+	if code := s.service.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress'"); n != 0 {
+		t.Errorf("%d keys in progress", n)
+	}
+	s.check()
+	s.counts(5, 5)
+}
+
+// A process that was frozen for longer than its lease wakes up in the middle of a payment that another one has finished.
+func TestAProcessFrozenBeyondItsLeaseChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, hold := range map[string]func(*service.Simulator){
+		"before the charge": (*service.Simulator).HoldRequests, "after the charge": (*service.Simulator).HoldAnswers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, service.Options{Env: hasty()})
+			order := s.CreateOrder()
+			other := s.At(s.service.Replica(nil))
+			hold(s.provider())
+			late := s.begin(order, "pm_card_visa", "frozen")
+			service.Until(t, "the call is held", func() bool { return s.provider().Held() == 1 })
+			s.service.Signal(syscall.SIGSTOP)
+			service.Until(t, "another replica finishes it", func() bool {
+				return s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'completed' AND fence = 2") == 1
+			})
+			outcome := s.insist("it replays", func() service.Response { return s.payAt(other, order, "pm_card_visa", "frozen") })
+			s.service.Signal(syscall.SIGCONT)
+			s.provider().Release()
+			answer := <-late
+			if !answer.Same(outcome) || !answer.Replayed() {
+				t.Errorf("the late process answered %s\nthe outcome is %s", answer, outcome)
+			}
+			s.check()
+			s.counts(1, 1)
+			if n := s.number("SELECT fence FROM idempotency_keys WHERE operation IS NOT NULL"); n != 2 {
+				t.Errorf("fence %d, want the winner's", n)
+			}
+		})
+	}
+}
+
+func TestReplicasReplayEachOthersKeysAndRefuseARevokedOne(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{})
+	// During a rotation of the root key the new release signs with another one and still knows the old.
+	newer := s.service.Replica(map[string]string{"SECRET_KEY": "bmV3LXRlc3Qtb25seS1yb290LWtleS0zMi1ieXRlcyE=," + service.SecretKey})
+	clients := []*service.Client{s.Client, s.At(newer)}
+	keys := map[string]service.Response{}
+	for i := range 6 {
+		key := fmt.Sprint("rolling-", i)
+		first := s.payAt(clients[i%2], s.CreateOrder(), "pm_card_visa", key)
+		wants(t, "payment", first, http.StatusCreated, "")
+		keys[key] = first
+		s.replays(clients[1-i%2], key, first)
+		s.replays(clients[i%2], key, first)
+	}
+	s.revoke()
+	took := service.Within(t, 10*time.Second, "both refuse the key", func() bool {
+		return clients[0].Get("/v1/orders").Status == http.StatusUnauthorized && clients[1].Get("/v1/orders").Status == http.StatusUnauthorized
+	})
+	if took > 1500*time.Millisecond { // a second by the contract, and half of one for a busy machine
+		t.Errorf("the revoked key was refused after %s", took)
+	}
+	for key, first := range keys {
+		for _, c := range clients {
+			refused := c.Pay(first.Field("order_id"), "pm_card_visa", key)
+			wants(t, "a replay with a revoked key", refused, http.StatusUnauthorized, "unauthorized")
+		}
+	}
+	s.check()
+	s.counts(6, 6)
+}
+
+// revoke ends the merchant's API key, as the command does.
+func (s *shop) revoke() {
+	s.t.Helper()
+	id, _, err := models.ParseAPIKey(s.APIKey())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	db, err := repository.Open(s.service.Options.DatabaseURL, repository.Options{MaxConns: 2})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := repository.NewMerchants(db.GORM()).RevokeKey(s.t.Context(), id); err != nil {
+		s.t.Fatal(err)
+	}
+}
