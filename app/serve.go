@@ -44,7 +44,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, out, errOut
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		log.Info("stopping: accepted requests are finished first", "grace", grace)
+		log.Info("stopping: accepted requests are finished first", "grace", grace.String())
 	}
 	a.Health.Close()
 	return errors.Join(err, shutDown(servers))
