@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/payonce/payonce/test/service"
 	"github.com/payonce/payonce/test/stores"
 )
@@ -27,7 +25,7 @@ func TestACopyOfAPaymentUnderWayIsRefusedWhateverHappensToRedis(t *testing.T) {
 		make func()
 	}{
 		{"none", func() {}},
-		{"flushed", func() { emptied(t, server.URL()) }},
+		{"flushed", func() { flush(server) }},
 		{"frozen", server.Freeze},
 		{"thawed", server.Thaw},
 		{"stopped", server.Stop},
@@ -50,20 +48,6 @@ func TestACopyOfAPaymentUnderWayIsRefusedWhateverHappensToRedis(t *testing.T) {
 	}
 	s.check()
 	s.counts(1, 1)
-}
-
-// emptied empties a Redis as an operator might.
-func emptied(t *testing.T, url string) {
-	t.Helper()
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	defer func() { _ = client.Close() }()
-	if err := client.FlushAll(t.Context()).Err(); err != nil {
-		t.Error(err)
-	}
 }
 
 // Copies that wait at another replica inherit the work of a process that was killed: one of them finishes it, without

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"net/http"
@@ -22,12 +23,13 @@ func TestAReadOnlyPostgresServesReplaysAndRefusesNewWork(t *testing.T) {
 	wants(t, "before", paid, http.StatusCreated, "")
 	fresh := s.replicaWithoutMemory() // started while it could write, as it would have been
 	s.readOnly(true)
-	service.Until(t, "Postgres takes no writes", func() bool {
-		return s.pay(unpaid, "pm_card_visa", "refused").Status == http.StatusServiceUnavailable
+	service.Until(t, "no session takes writes", func() bool { // each learns of it when it is used next
+		refused := statuses(copies(30, func(int) service.Response { return s.order(s.Client, rand.Text()) }))
+		return refused[http.StatusServiceUnavailable] == 30
 	})
 	sent := s.provider().Sent()
 	for what, resp := range map[string]service.Response{
-		"a new payment": s.pay(unpaid, "pm_card_visa", "refused-too"), "a new order": s.order(fresh, "refused-order"),
+		"a new payment": s.pay(unpaid, "pm_card_visa", "refused"), "a new order": s.order(fresh, "refused-order"),
 	} {
 		wants(t, what, resp, http.StatusServiceUnavailable, "unavailable")
 		if resp.Header.Get("Retry-After") == "" {
