@@ -78,13 +78,20 @@ func aboutState(err error) *problem.Problem {
 	case errors.Is(err, repository.ErrNotFound):
 		return problem.New(problem.CodeNotFound, "There is nothing here.")
 	case errors.Is(err, models.ErrOrderNotCancelable):
-		return problem.New(problem.CodeOrderNotCancelable, "Only an order without a payment, made or under way, can be canceled: "+err.Error()+".")
+		return problem.New(problem.CodeOrderNotCancelable, "Only an order that is not canceled and has no payment, made or under way, can be canceled.")
 	}
 	return nil
 }
 
 func notPayable(e *operations.NotPayableError) *problem.Problem {
-	p := problem.New(problem.CodeOrderNotPayable, "The order can't be paid (again): "+e.Error()+".").
+	detail := "The order is canceled."
+	switch {
+	case e.Open:
+		detail = "Another payment of this order is under way; see links."
+	case e.Payment != [16]byte{}:
+		detail = "This order has a payment already; see links."
+	}
+	p := problem.New(problem.CodeOrderNotPayable, detail).
 		WithLink("order", wire.OrderPath(models.FormatID(models.PrefixOrder, e.Order)))
 	if e.Payment != [16]byte{} {
 		p.WithLink("payment", wire.PaymentPath(models.FormatID(models.PrefixPayment, e.Payment)))
