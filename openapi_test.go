@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -44,6 +45,30 @@ func examples(schema *openapi3.Schema) any {
 		object[name] = property.Value.Example
 	}
 	return object
+}
+
+func TestEveryProblemIsDescribedUnderItsOwnStatus(t *testing.T) {
+	t.Parallel()
+	document, err := openapi.Load(docs.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for status, response := range operation.Responses.Map() {
+				media := response.Value.Content.Get("application/problem+json")
+				if media == nil {
+					continue
+				}
+				for code, example := range media.Examples {
+					object, _ := example.Value.Value.(map[string]any)
+					if object["code"] != code || fmt.Sprint(object["status"]) != status {
+						t.Errorf("%s %s %s describes %s as %v %v", method, path, status, code, object["status"], object["code"])
+					}
+				}
+			}
+		}
+	}
 }
 
 func TestTheExamplesSucceedWhenTheyAreTried(t *testing.T) {

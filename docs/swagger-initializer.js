@@ -2,7 +2,7 @@
 //
 // - every load of the page offers a new Idempotency-Key for each operation. With one key for all of them, the second
 //   thing tried would be refused as another request under a used key. Executing the same thing twice shows a replay.
-// - where a request names the example order, the order made last on this page takes its place.
+// - where a request names the example order, payment or key, the one that this page made or used last takes its place.
 "use strict";
 
 function newKey() {
@@ -26,8 +26,9 @@ function withNewKeys(spec) {
 
 window.onload = async () => {
   const spec = withNewKeys(await (await fetch("/openapi.json")).json());
-  const example = spec.components.schemas.Order.properties.id.example;
-  let order = example;
+  const { Order, Payment, Key } = spec.components.schemas;
+  const latest = new Map(); // example -> what was made last
+  let sent; // the key of the request that runs
   window.ui = SwaggerUIBundle({
     spec,
     dom_id: "#swagger-ui",
@@ -39,15 +40,20 @@ window.onload = async () => {
     validatorUrl: null, // nothing leaves for another host
     presets: [SwaggerUIBundle.presets.apis],
     requestInterceptor(request) {
-      request.url = request.url.replace(example, order);
-      if (typeof request.body === "string") {
-        request.body = request.body.replace(example, order);
+      for (const [example, made] of latest) {
+        request.url = request.url.replace(example, made);
+        if (typeof request.body === "string") {
+          request.body = request.body.replace(example, made);
+        }
       }
+      sent = request.headers["Idempotency-Key"];
       return request;
     },
     responseInterceptor(response) {
-      if (response.status === 201 && response.body && /^ord_/.test(response.body.id)) {
-        order = response.body.id;
+      if (sent && response.ok) {
+        latest.set(Key.properties.key.example, encodeURIComponent(sent));
+        const schema = response.body.id.startsWith("pay_") ? Payment : Order;
+        latest.set(schema.properties.id.example, response.body.id);
       }
       return response;
     },

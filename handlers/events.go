@@ -27,12 +27,13 @@ func NewEvents(events *repository.Events, cursors *cursor.Codec) *Events {
 // Get shows an event.
 //
 //	@Summary		Read an event
-//	@Description	Shows one change that was committed.
+//	@Description	Shows one change that was committed, with the resource as it was right after it.
 //	@Tags			Events
 //	@ID				getEvent
 //	@Produce		json
 //	@Param			id	path		string	true	"Id of the event"	example(evt_01jd8x7w4n9q2m5k3r6t8v0y1z)
 //	@Success		200	{object}	wire.Event
+//	@Failure		404	{object}	problem.Problem	"not-found"
 //	@Router			/v1/events/{id} [get]
 func (h *Events) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {
@@ -52,7 +53,7 @@ func (h *Events) Get(c *gin.Context) error {
 // List shows the merchant's event log.
 //
 //	@Summary		List events
-//	@Description	Lists what was committed, newest first.
+//	@Description	Lists what was committed, newest first: one event for each change, however often its request was sent.
 //	@Tags			Events
 //	@ID				listEvents
 //	@Produce		json

@@ -19,12 +19,14 @@ func NewKeys(keys *repository.Keys) *Keys { return &Keys{keys} }
 // Get tells what became of a key.
 //
 //	@Summary		Look a key up
-//	@Description	Tells what became of an idempotency key: in progress, completed or expired, and what it made. The stored body is never shown.
+//	@Description	Tells what became of an idempotency key: in progress, completed or expired, and what it made. The stored body is never shown: send the request again to have it. 404 means that nothing was ever done under this key.
 //	@Tags			Idempotency keys
 //	@ID				getIdempotencyKey
 //	@Produce		json
 //	@Param			key	path		string	true	"The key, percent-encoded"	example(3f0c1a52-8d0e-4a53-b8a7-5f1c5a1f0b1e)
 //	@Success		200	{object}	wire.Key
+//	@Failure		400	{object}	problem.Problem	"idempotency-key-invalid, malformed-request"
+//	@Failure		404	{object}	problem.Problem	"not-found"
 //	@Router			/v1/idempotency-keys/{key} [get]
 //
 // The stored body is never shown: only the request that made it may have it again.

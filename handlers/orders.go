@@ -39,13 +39,15 @@ func (e *ReferenceExistsError) Error() string { return fmt.Sprintf("reference %q
 // Create makes an order.
 //
 //	@Summary		Create an order
-//	@Description	Makes an order. Sent again under the same key, it answers with the first answer and makes nothing.
+//	@Description	Makes an order: something to pay. Sent again under the same key, it makes nothing and gives the first answer again, byte for byte, with Idempotent-Replayed: true. A reference of your own is unique: a second order with it is refused, whatever its key.
 //	@Tags			Orders
 //	@ID				createOrder
 //	@Accept			json
 //	@Produce		json
 //	@Param			order	body		CreateOrder	true	"The order: amount or items are required; amounts are minor units"
-//	@Success		201		{object}	wire.Order
+//	@Success		201		{object}	wire.Order		"The order, made now or by an earlier copy of this request"
+//	@Failure		409		{object}	problem.Problem	"idempotency-request-in-flight, order-reference-exists"
+//	@Failure		422		{object}	problem.Problem	"idempotency-key-reused, validation-failed"
 //	@Router			/v1/orders [post]
 func (h *Orders) Create(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
 	var in CreateOrder
@@ -79,12 +81,15 @@ func (h *Orders) Create(c *gin.Context, req idempotency.Request) (idempotency.Wo
 // Cancel ends an order that nobody has paid or is paying.
 //
 //	@Summary		Cancel an order
-//	@Description	Cancels an order while nothing is paid or in flight. It takes no body.
+//	@Description	Cancels an order while nothing is paid or in flight. It takes no body. Sent again under the same key, it gives the first answer again; under a new key it is refused, because the order is canceled already.
 //	@Tags			Orders
 //	@ID				cancelOrder
 //	@Produce		json
 //	@Param			id	path		string	true	"Id of the order"	example(ord_01jd8x7w4n9q2m5k3r6t8v0y1z)
-//	@Success		200	{object}	wire.Order
+//	@Success		200	{object}	wire.Order		"The order, canceled now or by an earlier copy of this request"
+//	@Failure		404	{object}	problem.Problem	"not-found"
+//	@Failure		409	{object}	problem.Problem	"idempotency-request-in-flight, order-not-cancelable"
+//	@Failure		422	{object}	problem.Problem	"idempotency-key-reused"
 //	@Router			/v1/orders/{id}/cancel [post]
 func (h *Orders) Cancel(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
 	if err := noBody(c); err != nil {
@@ -142,12 +147,13 @@ func (h *Orders) changed(u *repository.Unit, order *models.Order, status int, ev
 // Get shows an order.
 //
 //	@Summary		Read an order
-//	@Description	Shows the order as it is now.
+//	@Description	Shows the order as it is now; a replay shows it as it was when it was made.
 //	@Tags			Orders
 //	@ID				getOrder
 //	@Produce		json
 //	@Param			id	path		string	true	"Id of the order"	example(ord_01jd8x7w4n9q2m5k3r6t8v0y1z)
 //	@Success		200	{object}	wire.Order
+//	@Failure		404	{object}	problem.Problem	"not-found"
 //	@Router			/v1/orders/{id} [get]
 func (h *Orders) Get(c *gin.Context) error {
 	if _, err := query(c); err != nil {

@@ -13,10 +13,10 @@ import (
 // CreateOrder is the body of POST /v1/orders. Amounts are minor units of the currency; amount or items are required, and
 // together amount is the items' sum.
 type CreateOrder struct {
-	Reference *string           `json:"reference" example:"basket-4711" maxLength:"128"`
+	Reference *string           `json:"reference" example:"basket-4711" minLength:"1" maxLength:"128"` // unique per merchant
 	Currency  string            `json:"currency" example:"EUR" binding:"required"`
-	Amount    *int64            `json:"amount" example:"1999" minimum:"1"`
-	Items     []wire.Item       `json:"items"`
+	Amount    *int64            `json:"amount" format:"int64" example:"1999" minimum:"1" maximum:"999999999999"` // minor units; with items, their sum
+	Items     []wire.Item       `json:"items" validate:"max=100"`
 	Metadata  map[string]string `json:"metadata"`
 }
 

@@ -36,10 +36,10 @@ func NewPayments(ops *operations.Payments, payments *repository.Payments, cursor
 
 // CreatePayment is the body of POST /v1/payments. The amount is the order's.
 type CreatePayment struct {
-	OrderID       string            `json:"order_id" example:"ord_01jd8x7w4n9q2m5k3r6t8v0y1z" binding:"required"`
+	OrderID       string            `json:"order_id" example:"ord_01jd8x7w4n9q2m5k3r6t8v0y1z" binding:"required" minLength:"1"`
 	PaymentMethod string            `json:"payment_method" example:"pm_card_visa" binding:"required"`
 	CaptureMethod string            `json:"capture_method" enums:"automatic,manual" default:"automatic" example:"automatic"`
-	Description   *string           `json:"description" example:"Two coffees" maxLength:"500"`
+	Description   *string           `json:"description" example:"Two coffees" minLength:"1" maxLength:"500"`
 	Metadata      map[string]string `json:"metadata"`
 }
 
@@ -88,17 +88,22 @@ func paymentMethod(s string) bool {
 // Create pays an order.
 //
 //	@Summary		Pay an order
-//	@Description	Charges the order's whole amount, or holds it for a capture (capture_method manual). However often it is sent under one key, at most one charge is made.
+//	@Description	Charges the order's whole amount, or holds it for a capture (capture_method manual). However often it is sent under one key, at most one charge is made, and every copy gets the same answer. A second payment of the order under another key is refused with 409 while the first one lives.
+//	@Description
 //	@Description	201: succeeded, requires_capture or requires_action. 202: the provider gave no clear answer in time; the payment is processing, and its state is found out. 402: declined, an outcome as well: the order is free for another payment under a new key.
-//	@Description	Create an order first and use its id. Test methods: pm_card_visa, pm_card_chargeDeclined, pm_card_authenticationRequired; the simulator adds faults such as pm_sim_timeout_charged.
+//	@Description
+//	@Description	Create an order first and use its id; Swagger UI puts the order created last on its page in the place of the example. Test methods: pm_card_visa, pm_card_chargeDeclined, pm_card_authenticationRequired; the simulator adds faults such as pm_sim_timeout_charged.
 //	@Tags			Payments
 //	@ID				createPayment
 //	@Accept			json
 //	@Produce		json
 //	@Param			payment	body		CreatePayment	true	"What to pay, and how"
-//	@Success		201		{object}	wire.Payment
-//	@Success		202		{object}	wire.Payment
-//	@Failure		402		{object}	problem.Problem
+//	@Success		201		{object}	wire.Payment	"The payment, made now or by an earlier copy of this request"
+//	@Success		202		{object}	wire.Payment	"No clear answer from the provider in time: the payment is processing, read it until it is settled"
+//	@Failure		402		{object}	problem.Problem	"payment-declined"
+//	@Failure		404		{object}	problem.Problem	"not-found"
+//	@Failure		409		{object}	problem.Problem	"idempotency-request-in-flight, order-not-payable"
+//	@Failure		422		{object}	problem.Problem	"idempotency-key-reused, validation-failed, provider-rejected"
 //	@Router			/v1/payments [post]
 func (h *Payments) Create(c *gin.Context, req idempotency.Request) (idempotency.Work[*repository.Unit], error) {
 	var in CreatePayment
@@ -122,6 +127,7 @@ func (h *Payments) Create(c *gin.Context, req idempotency.Request) (idempotency.
 //	@Produce		json
 //	@Param			id	path		string	true	"Id of the payment"	example(pay_3h2v9c1m8x4r7t0k5w6z1b2d3f)
 //	@Success		200	{object}	wire.Payment
+//	@Failure		404	{object}	problem.Problem	"not-found"
 //	@Router			/v1/payments/{id} [get]
 //
 // One that is not settled is looked up at the provider soon after.

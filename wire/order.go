@@ -22,9 +22,9 @@ type Order struct {
 
 // Item is one line of an order.
 type Item struct {
-	Name       string `json:"name" example:"Coffee"`
-	Quantity   int64  `json:"quantity" example:"2"`
-	UnitAmount int64  `json:"unit_amount" example:"350"` // minor units
+	Name       string `json:"name" example:"Coffee" minLength:"1" maxLength:"200"`
+	Quantity   int64  `json:"quantity" format:"int64" example:"2" minimum:"1"`
+	UnitAmount int64  `json:"unit_amount" format:"int64" example:"350" minimum:"0"` // minor units
 }
 
 // NewOrder renders a row.

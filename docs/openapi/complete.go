@@ -2,23 +2,27 @@ package openapi
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-const problemType = "application/problem+json"
-
 // complete adds what swag's annotations can't say, and what holds for every operation alike.
 func complete(t *openapi3.T) {
 	t.Servers = openapi3.Servers{{URL: "/"}}
+	t.Tags = tags()
 	//nolint:gosec // a description of a credential, not one
 	t.Components.SecuritySchemes = openapi3.SecuritySchemes{"ApiKey": {Value: &openapi3.SecurityScheme{
 		Type: "http", Scheme: "bearer", BearerFormat: "sk_test_…", Description: "The API key that the service printed when it started.",
 	}}}
 	t.Components.Headers = headers()
 	t.Components.Parameters = parameters()
+	t.Components.Responses = openapi3.ResponseBodies{}
+	for name, codes := range shared() {
+		t.Components.Responses[name] = &openapi3.ResponseRef{Value: refusal(codes)}
+	}
 	for name, schema := range t.Components.Schemas {
 		completeSchema(t, name, schema.Value)
 	}
@@ -26,6 +30,18 @@ func complete(t *openapi3.T) {
 		for method, operation := range item.Operations() {
 			completeOperation(path, method, operation)
 		}
+	}
+}
+
+// tags are in the order in which somebody who is new here wants to read.
+func tags() openapi3.Tags {
+	return openapi3.Tags{
+		{Name: "Orders", Description: "What is to be paid"},
+		{Name: "Payments", Description: "Paying it, exactly once"},
+		{Name: "Idempotency keys", Description: "What became of a request whose answer was lost"},
+		{Name: "Events", Description: "What was committed, in order"},
+		{Name: "Balance", Description: "The ledger, summed"},
+		{Name: "Operations", Description: "For load balancers; no API key is needed"},
 	}
 }
 
@@ -37,14 +53,32 @@ func completeSchema(t *openapi3.T, name string, schema *openapi3.Schema) {
 	}
 	closed := false
 	schema.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
+	schema.Example = documents()[name]
 	switch {
 	case name == "Problem":
 		schema.Required = []string{"type", "title", "status", "detail", "instance", "code", "retryable", "safe_new_key"}
 	case !strings.HasPrefix(name, "Create"):
 		schema.Required = slices.Sorted(maps.Keys(schema.Properties))
 	}
-	for _, property := range schema.Properties {
+	for member, property := range schema.Properties {
 		completeProperty(t, property)
+		if property.Value != nil {
+			property.Value.Pattern = patterns()[name+"."+member]
+		}
+	}
+}
+
+// patterns are of the members whose form is fixed. An id in a request has none: a malformed one names nothing, and is
+// answered like one that doesn't exist.
+func patterns() map[string]string {
+	const (
+		id       = "_[0-7][0-9a-hjkmnp-tv-z]{25}$"
+		currency = "^[A-Z]{3}$"
+	)
+	return map[string]string{
+		"Order.id": "^ord" + id, "Payment.id": "^pay" + id, "Payment.order_id": "^ord" + id, "Event.id": "^evt" + id,
+		"Order.currency": currency, "Payment.currency": currency, "Balance.currency": currency, "CreateOrder.currency": currency,
+		"CreatePayment.payment_method": "^pm_[A-Za-z0-9_]{1,64}$",
 	}
 }
 
@@ -58,78 +92,61 @@ func completeProperty(t *openapi3.T, property *openapi3.SchemaRef) {
 }
 
 func completeOperation(path, method string, operation *openapi3.Operation) {
+	for _, p := range operation.Parameters {
+		p.Value.Example = p.Value.Extensions[exampleExtension]
+		delete(p.Value.Extensions, exampleExtension)
+	}
 	if !strings.HasPrefix(path, "/v1/") {
+		for _, response := range operation.Responses.Map() {
+			response.Value.Headers = headerRefs([]string{"X-Request-Id"})
+		}
 		return
 	}
-	if operation.RequestBody != nil {
-		operation.RequestBody.Value.Content.Get("application/json").Example = bodies()[operation.OperationID]
+	if body := operation.RequestBody; body != nil {
+		delete(body.Value.Extensions, "x-originalParamName")
+		body.Value.Content.Get("application/json").Example = bodies()[operation.OperationID]
 	}
 	operation.Security = &openapi3.SecurityRequirements{{"ApiKey": []string{}}}
-	refusals := []string{"400", "401", "404", "429", "500", "503"}
-	if method == "POST" {
+	if method == http.MethodPost {
 		operation.Parameters = append(operation.Parameters, parameter("IdempotencyKey"), parameter("Prefer"))
-		refusals = append(refusals, "409", "410", "413", "415", "422")
 	}
 	if strings.HasPrefix(operation.OperationID, "list") {
 		operation.Parameters = append(operation.Parameters, parameter("Limit"), parameter("Cursor"))
 	}
-	for status, response := range operation.Responses.Map() {
-		completeOutcome(status, method, response.Value)
-	}
-	for _, status := range refusals {
-		operation.Responses.Set(status, refusal(status))
-	}
 	operation.Responses.Delete("default")
-}
-
-// bodies are examples that succeed as they are, as often as they are sent; a payment's needs the id of an order.
-func bodies() map[string]any {
-	return map[string]any{
-		"createOrder":   map[string]any{"currency": "EUR", "amount": 1999, "metadata": map[string]any{"basket": "4711"}},
-		"createPayment": map[string]any{"order_id": "ord_01jd8x7w4n9q2m5k3r6t8v0y1z", "payment_method": "pm_card_visa", "capture_method": "automatic"},
+	addRefusals(method, operation.Responses)
+	for _, status := range []string{"200", "201", "202", "402"} {
+		if response := operation.Responses.Value(status); response != nil {
+			completeOutcome(status, method, response.Value)
+		}
 	}
+	completeExamples(operation)
 }
 
-// completeOutcome adds the headers of a stored outcome.
+// completeOutcome adds the headers of what is an answer and not a refusal.
 func completeOutcome(status, method string, response *openapi3.Response) {
 	names := []string{"X-Request-Id", "RateLimit", "RateLimit-Policy"}
-	if method == "POST" {
+	if method == http.MethodPost {
 		names = append(names, "Idempotent-Replayed", "Idempotency-Key-Expires", "Preference-Applied")
 	}
 	if status == "201" || status == "202" {
 		names = append(names, "Location")
 	}
 	response.Headers = headerRefs(names)
-	if status == "402" {
-		response.Content = problemContent()
-	}
-	text := outcomes()[status]
-	response.Description = &text
 }
 
-func outcomes() map[string]string {
-	return map[string]string{
-		"200": "Done, or as it is now", "201": "Made, or found made by an earlier copy of this request",
-		"202": "Accepted: the provider gave no clear answer in time, the payment is processing", "402": "Declined: an outcome, stored and replayed",
+// completeExamples shows the states in which a new payment is first seen.
+func completeExamples(operation *openapi3.Operation) {
+	if operation.OperationID != "createPayment" {
+		return
 	}
-}
-
-func refusal(status string) *openapi3.ResponseRef {
-	text := map[string]string{
-		"400": "The request is malformed, or its key is missing or invalid", "401": "No valid API key", "404": "Nothing there that this API key may see",
-		"409": "The first request with this key is still running, or something stands in the way: see code", "410": "The key was used and its response is gone; not executed",
-		"413": "The body is too large", "415": "The body is not application/json in UTF-8", "422": "Wrong values, or the key belongs to another request",
-		"429": "Too many requests", "500": "An error of the service; the same key may be sent again", "503": "A store or the provider is away; the same key may be sent again",
-	}[status]
-	names := []string{"X-Request-Id"}
-	if status == "409" || status == "429" || status == "503" {
-		names = append(names, "Retry-After")
+	for status, states := range map[string][]string{"201": {"succeeded", "requires_capture", "requires_action"}, "202": {"processing"}} {
+		examples := openapi3.Examples{}
+		for _, state := range states {
+			examples[state] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: payment(state)}}
+		}
+		operation.Responses.Value(status).Value.Content.Get("application/json").Examples = examples
 	}
-	return &openapi3.ResponseRef{Value: &openapi3.Response{Description: &text, Content: problemContent(), Headers: headerRefs(names)}}
-}
-
-func problemContent() openapi3.Content {
-	return openapi3.Content{problemType: {Schema: openapi3.NewSchemaRef("#/components/schemas/Problem", nil)}}
 }
 
 func headerRefs(names []string) openapi3.Headers {

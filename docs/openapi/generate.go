@@ -5,7 +5,11 @@
 //	@version		1
 //	@description	Payments whose every request is safe to send again. Each request that changes something carries an Idempotency-Key; sent again under it, it is not done again, and the first answer comes back, byte for byte.
 //	@description
-//	@description	Press Authorize and enter the API key that the service printed when it started. Amounts are integers in the currency's minor unit (1999 EUR is 19.99 euro).
+//	@description	Press Authorize and enter the API key that the service printed when it started; then create an order, pay it, and execute the payment once more: the second answer is the first one, with `Idempotent-Replayed: true`. Swagger UI offers a new key at each load of its page.
+//	@description
+//	@description	What to do after no answer at all: send the same request with the same key, as often as it takes. Refusals are `application/problem+json`; `retryable` says that the same request with the same key may succeed later, `safe_new_key` that a new key can't double the effect. [All problems](/problems) · [This description](/openapi.json)
+//	@description
+//	@description	Amounts are integers in the currency's minor unit (1999 EUR is 19.99 euro).
 //	@license.name	MIT
 //	@BasePath		/
 package openapi
@@ -36,6 +40,7 @@ func Generate(root string) ([]byte, error) {
 	if err := json.Unmarshal(annotated, &two); err != nil {
 		return nil, fmt.Errorf("read what swag wrote: %w", err)
 	}
+	keepExamples(&two)
 	three, err := openapi2conv.ToV3(&two)
 	if err != nil {
 		return nil, fmt.Errorf("convert to OpenAPI 3: %w", err)
@@ -50,6 +55,21 @@ func Generate(root string) ([]byte, error) {
 		return nil, fmt.Errorf("indent: %w", err)
 	}
 	return append(indented.Bytes(), '\n'), nil
+}
+
+// exampleExtension carries the example of a parameter through the conversion, which drops what Swagger 2 doesn't know.
+const exampleExtension = "x-example"
+
+func keepExamples(t *openapi2.T) {
+	for _, item := range t.Paths {
+		for _, operation := range item.Operations() {
+			for _, p := range operation.Parameters {
+				if example, ok := p.Extensions["example"]; ok {
+					p.Extensions[exampleExtension] = example
+				}
+			}
+		}
+	}
 }
 
 // annotations is what swag reads, as Swagger 2, with the packages' names taken off the schemas.

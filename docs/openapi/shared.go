@@ -13,7 +13,8 @@ func parameters() openapi3.ParametersMap {
 	return openapi3.ParametersMap{
 		"IdempotencyKey": {Value: &openapi3.Parameter{
 			Name: "Idempotency-Key", In: "header", Required: true, Schema: key.NewRef(), Example: "3f0c1a52-8d0e-4a53-b8a7-5f1c5a1f0b1e",
-			Description: "A text of your own, 1 to 255 printable ASCII characters, a UUID for instance: new for each thing you want done, the same for each repetition of it.",
+			Description: "A text of your own, 1 to 255 printable ASCII characters, a UUID for instance: new for each thing you want done, the same for each repetition of it. " +
+				"Repeated with the same request it gets the first answer again and does nothing; with another request it is refused with 422.",
 		}},
 		"Prefer": {Value: &openapi3.Parameter{
 			Name: "Prefer", In: "header", Schema: openapi3.NewStringSchema().NewRef(), Example: "wait=5",
@@ -33,13 +34,18 @@ func headers() openapi3.Headers {
 			Description: description, Schema: openapi3.NewStringSchema().NewRef(), Example: example,
 		}}}
 	}
+	always := func(header *openapi3.HeaderRef) *openapi3.HeaderRef {
+		header.Value.Required = true
+		return header
+	}
 	return openapi3.Headers{
-		"X-Request-Id":            header("Names this arrival; a copy has another one.", "req_KQ2X5LWZ6T7RYV4M3N8P1A9B0C"),
+		"X-Request-Id":            always(header("Names this arrival; a copy has another one.", "req_KQ2X5LWZ6T7RYV4M3N8P1A9B0C")),
 		"Idempotent-Replayed":     header("true on a replay, absent on the first answer.", "true"),
-		"Idempotency-Key-Expires": header("When replays of this outcome end.", "Tue, 24 Nov 2026 12:00:00 GMT"),
+		"Idempotency-Key-Expires": always(header("When replays of this outcome end.", "Tue, 24 Nov 2026 12:00:00 GMT")),
 		"Preference-Applied":      header("The wait that was honoured.", "wait=5"),
-		"Location":                header("Where the resource is read; an absolute path.", "/v1/payments/pay_3h2v9c1m8x4r7t0k5w6z1b2d3f"),
-		"Retry-After":             header("Seconds to wait before asking again.", "1"),
+		"Location":                always(header("Where the resource is read; an absolute path.", "/v1/payments/"+examplePayment)),
+		"WWW-Authenticate":        always(header("The scheme that is expected.", "Bearer")),
+		"Retry-After":             header("Seconds to wait before asking again. A conflict with what is not in flight has none.", "1"),
 		"RateLimit":               header("What is left of the quota, and when it is whole again.", `"api-key";r=99;t=1`),
 		"RateLimit-Policy":        header("The quota and its window in seconds.", `"api-key";q=100;w=1`),
 	}

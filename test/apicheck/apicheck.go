@@ -38,17 +38,12 @@ func Response(method, path string, status int, header http.Header, body []byte) 
 	if response == nil {
 		return fmt.Errorf("%s %s: status %d is not documented", method, path, status)
 	}
-	for name := range response.Value.Headers {
-		if required(name, status) && header.Get(name) == "" {
+	for name, documented := range response.Value.Headers {
+		if (documented.Value.Required || name == "Retry-After" && status != http.StatusConflict) && header.Get(name) == "" {
 			return fmt.Errorf("%s %s %d: the header %s is documented and missing", method, path, status, name)
 		}
 	}
 	return content(response.Value.Content, header.Get("Content-Type"), body)
-}
-
-// required are the documented headers that every response of the status has.
-func required(name string, status int) bool {
-	return name == "X-Request-Id" || name == "Location" || name == "Retry-After" && status != http.StatusConflict
 }
 
 func content(documented openapi3.Content, contentType string, body []byte) error {
