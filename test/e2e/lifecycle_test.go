@@ -131,6 +131,34 @@ func TestAProcessFrozenBeyondItsLeaseChangesNothing(t *testing.T) {
 	}
 }
 
+// It wakes up while its successor is still asking the provider: the record is no longer its own, whatever it knows.
+func TestAFrozenProcessLeavesTheRecordToItsSuccessor(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{Env: hasty()})
+	order := s.CreateOrder()
+	s.provider().HoldAnswers()
+	late := s.begin(order, "pm_card_visa", "superseded")
+	service.Until(t, "the call is held", func() bool { return s.provider().Held() == 1 })
+	s.service.Signal(syscall.SIGSTOP)
+	s.provider().HoldLookUps()
+	// With time enough to be overtaken in.
+	other := s.At(s.service.Replica(map[string]string{"IDEMPOTENCY_LEASE": "25s", "PROVIDER_TIMEOUT": "20s"}))
+	service.Until(t, "its successor asks the provider", func() bool { return s.provider().LookUpsHeld() == 1 })
+	s.service.Signal(syscall.SIGCONT)
+	s.provider().Release()
+	wants(t, "the late process", <-late, http.StatusConflict, "idempotency-request-in-flight")
+	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND fence = 2"); n != 1 {
+		t.Error("the late process ended what its successor holds")
+	}
+	s.provider().ReleaseLookUps()
+	outcome := s.insist("its successor ends it", func() service.Response { return s.payAt(other, order, "pm_card_visa", "superseded") })
+	if outcome.Status != http.StatusCreated || !outcome.Replayed() {
+		t.Errorf("outcome: %s", outcome)
+	}
+	s.check()
+	s.counts(1, 1)
+}
+
 func TestReplicasReplayEachOthersKeysAndRefuseARevokedOne(t *testing.T) {
 	t.Parallel()
 	s := open(t, service.Options{})

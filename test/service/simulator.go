@@ -37,7 +37,8 @@ type Simulator struct {
 	mu       sync.Mutex
 	requests *gate // before a charge is made
 	answers  *gate // after it was made
-	sent     int   // POSTs that arrived
+	lookUps  *gate
+	sent     int // POSTs that arrived
 }
 
 // gate stops calls while it is closed.
@@ -58,6 +59,7 @@ func StartSimulator(t testing.TB) *Simulator {
 	s.AcceptConnections()
 	t.Cleanup(func() {
 		s.Drop()
+		s.ReleaseLookUps()
 		_ = sim.Close()
 		s.RefuseConnections()
 	})
@@ -88,11 +90,35 @@ func (s *Simulator) AcceptConnections() {
 	go func() { _ = server.Serve(listener) }() // ends with Close
 }
 
-// HoldRequests stops calls that would change something before the simulator sees them. Look-ups pass.
+// HoldRequests stops calls that would change something before the simulator sees them. Look-ups pass ([Simulator.HoldLookUps]).
 func (s *Simulator) HoldRequests() { s.mu.Lock(); defer s.mu.Unlock(); s.requests = newGate() }
 
 // HoldAnswers lets the simulator act and stops its answers.
 func (s *Simulator) HoldAnswers() { s.mu.Lock(); defer s.mu.Unlock(); s.answers = newGate() }
+
+// HoldLookUps stops what reads at the provider, until ReleaseLookUps. Release leaves it alone, so that a test can let one
+// process have its answer while another is still looking.
+func (s *Simulator) HoldLookUps() { s.mu.Lock(); defer s.mu.Unlock(); s.lookUps = newGate() }
+
+// ReleaseLookUps ends HoldLookUps.
+func (s *Simulator) ReleaseLookUps() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lookUps != nil {
+		close(s.lookUps.open)
+	}
+	s.lookUps = nil
+}
+
+// LookUpsHeld is how many look-ups are held now.
+func (s *Simulator) LookUpsHeld() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lookUps == nil {
+		return 0
+	}
+	return s.lookUps.stuck
+}
 
 func newGate() *gate { return &gate{open: make(chan struct{})} }
 
@@ -131,6 +157,7 @@ func (s *Simulator) Sent() int { s.mu.Lock(); defer s.mu.Unlock(); return s.sent
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
+		s.pass(&s.lookUps)
 		s.sim.Handler().ServeHTTP(w, r)
 		return
 	}
