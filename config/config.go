@@ -13,7 +13,7 @@ import (
 // Config is every setting: its variable, its default and its limits stand at the field. Fields whose type is [Secret]
 // or [SecretKeys] are never shown, neither in errors nor in logs.
 type Config struct {
-	Addr         string `var:"ADDR" default:"127.0.0.1:8080" check:"address" group:"Listeners" help:"API, Swagger UI and demo page."`
+	Addr         string `var:"ADDR" default:"127.0.0.1:8080" check:"address" group:"Listeners" help:"API and Swagger UI."`
 	AdminAddr    string `var:"ADMIN_ADDR" default:"127.0.0.1:9091" check:"address" group:"Listeners" help:"/metrics and /debug/pprof, never on the public listener."`
 	MaxBodyBytes int    `var:"MAX_BODY_BYTES" default:"65536" min:"1024" max:"1048576" group:"Listeners" help:"Longest request body, in bytes."`
 

@@ -19,7 +19,7 @@ func NewKeys(keys *repository.Keys) *Keys { return &Keys{keys} }
 // Get tells what became of a key.
 //
 //	@Summary		Look a key up
-//	@Description	Tells what became of an idempotency key: in progress, completed or expired, and what it made. The stored body is never shown: send the request again to have it. 404 means that nothing was ever done under this key.
+//	@Description	Tells what became of an idempotency key: in progress, completed or expired, and what it made. The stored body is never shown: send the request again to have it. 404 means that nothing is stored under this key; a request with it may still be running, so send that request again under the same key rather than a new one.
 //	@Tags			Idempotency keys
 //	@ID				getIdempotencyKey
 //	@Produce		json

@@ -23,9 +23,9 @@ const (
 
 var (
 	// ErrOrderNotPayable means that an order is canceled, or that a payment of it exists or is under way.
-	ErrOrderNotPayable = errors.New("order not payable")
+	ErrOrderNotPayable = errors.New("the order can't be paid")
 	// ErrOrderNotCancelable means that an order is canceled already, or paid, or that a payment is under way.
-	ErrOrderNotCancelable = errors.New("order not cancelable")
+	ErrOrderNotCancelable = errors.New("the order can't be canceled")
 )
 
 // Order is what a merchant's customer owes. Amounts are minor units of Currency.
@@ -51,7 +51,7 @@ type Order struct {
 // payments_one_live_per_order has the last word.
 func (o Order) Payable() error {
 	if reason := o.obstacle(); reason != "" {
-		return fmt.Errorf("%w: %s %s", ErrOrderNotPayable, FormatID(PrefixOrder, o.ID), reason)
+		return fmt.Errorf("%w: it %s", ErrOrderNotPayable, reason)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (o Order) Payable() error {
 // Cancelable returns nil while nothing is paid or in flight, else [ErrOrderNotCancelable] with the reason.
 func (o Order) Cancelable() error {
 	if reason := o.obstacle(); reason != "" {
-		return fmt.Errorf("%w: %s %s", ErrOrderNotCancelable, FormatID(PrefixOrder, o.ID), reason)
+		return fmt.Errorf("%w: it %s", ErrOrderNotCancelable, reason)
 	}
 	return nil
 }
@@ -70,9 +70,9 @@ func (o Order) obstacle() string {
 	case o.CanceledAt != nil:
 		return "is canceled"
 	case o.AmountPaid > 0:
-		return fmt.Sprintf("has %d %s paid", o.AmountPaid, o.Currency)
+		return "is paid"
 	case o.AmountReserved > 0:
-		return fmt.Sprintf("has a payment of %d %s under way", o.AmountReserved, o.Currency)
+		return "has a payment under way"
 	}
 	return ""
 }

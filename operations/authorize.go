@@ -156,7 +156,7 @@ func (a *authorize) send(ctx context.Context) (truth, provider.Result) {
 	case result.Outcome == provider.Unauthorized:
 		a.log.ErrorContext(ctx, "ALERT the provider does not accept PROVIDER_SECRET_KEY", "status", result.HTTPStatus, "error", result.Err)
 	case result.Err != nil:
-		a.log.WarnContext(ctx, "provider gave no clear answer", "payment_id", a.publicID(), "outcome", result.Outcome.String(), "error", result.Err)
+		a.log.WarnContext(ctx, "payment not authorized by the provider's first answer", "payment_id", a.publicID(), "outcome", result.Outcome.String(), "error", result.Err)
 	}
 	return judge(&a.payment, result), result
 }

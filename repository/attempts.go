@@ -146,7 +146,7 @@ func (r *Attempts) Nudge(ctx context.Context, merchant, payment uuid.UUID) error
 func (r *Attempts) Oldest(ctx context.Context) (time.Duration, error) {
 	var age float64
 	err := r.db.WithContext(ctx).Raw(`SELECT coalesce(extract(epoch FROM clock_timestamp() - min(sent_at)), 0)::float8
-		FROM provider_attempts WHERE next_check_at IS NOT NULL`).Scan(&age).Error
+		FROM provider_attempts WHERE status IN ('sent', 'unknown')`).Scan(&age).Error
 	if err != nil {
 		return 0, unavailable("find the oldest attempt", err)
 	}

@@ -32,7 +32,7 @@ func TestBegunWorkEndsWhileNewWorkFindsNoConnection(t *testing.T) {
 	f.exec(`UPDATE idempotency_keys SET lease_until = now() - interval '1 second' WHERE key_hash = $1`, lapsed.KeyHash[:])
 	for n := range byte(2) {
 		unit, _ := f.begin(key(10+n), nil)
-		defer f.store.Rollback(unit)
+		t.Cleanup(func() { f.store.Rollback(unit) })
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

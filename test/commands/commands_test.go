@@ -11,16 +11,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/payonce/payonce/test/binary"
+	"github.com/payonce/payonce/test/service"
 	"github.com/payonce/payonce/test/stores"
 )
 
-func TestMain(m *testing.M) { os.Exit(binary.Main(func() int { return stores.Main(m) })) }
+func TestMain(m *testing.M) { os.Exit(service.Main(m)) }
 
 // run runs a command with nothing in its environment but what is given.
 func run(t *testing.T, settings []string, arguments ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary.Path(t), arguments...)
+	command := exec.CommandContext(t.Context(), service.Binary(t), arguments...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, settings...)
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs

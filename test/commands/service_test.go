@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/test/binary"
+	"github.com/payonce/payonce/test/service"
 )
 
 // running is a service with private stores.
@@ -27,7 +27,7 @@ type running struct {
 // startService starts `serve` with nothing configured but where it listens and keeps its data.
 func startService(t *testing.T, settings ...string) *running {
 	t.Helper()
-	r := &running{t: t, command: exec.Command(binary.Path(t)), ended: make(chan struct{})} //nolint:noctx // killed by the cleanup
+	r := &running{t: t, command: exec.Command(service.Binary(t)), ended: make(chan struct{})} //nolint:noctx // killed by the cleanup
 	r.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}, settings...)
 	r.command.Stdout, r.command.Stderr = r, r
 	if err := r.command.Start(); err != nil {

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/payonce/payonce/test/binary"
+	"github.com/payonce/payonce/test/service"
 )
 
-func TestMain(m *testing.M) { os.Exit(binary.Main(m.Run)) }
+func TestMain(m *testing.M) { os.Exit(service.Main(m)) }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/test/binary"
+	"github.com/payonce/payonce/test/service"
 )
 
 // TestTheWalkWorksWhenItIsPasted runs the README's shell blocks, one after the other in one shell, against a service with
@@ -88,7 +88,7 @@ func body(response string) string {
 func serve(t *testing.T) (base, key string) {
 	t.Helper()
 	dir := t.TempDir()
-	command := exec.Command(binary.Path(t)) //nolint:noctx // ended by the cleanup
+	command := exec.Command(service.Binary(t)) //nolint:noctx // ended by the cleanup
 	command.Env = []string{
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DATA_DIR=" + filepath.Join(dir, "data"),
 	}

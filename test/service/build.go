@@ -38,6 +38,12 @@ func Main(m *testing.M) int {
 	return stores.Main(m)
 }
 
+// Binary is the built service, for tests that start it in their own way.
+func Binary(t testing.TB) string {
+	t.Helper()
+	return built.path(t)
+}
+
 // path builds the module's root once and returns where the binary is.
 func (b *binary) path(t testing.TB) string {
 	t.Helper()

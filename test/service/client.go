@@ -15,6 +15,7 @@ import (
 
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/test/apicheck"
 )
 
 // Merchant makes a merchant with an API key.
@@ -103,6 +104,9 @@ func (c *Client) Send(ctx context.Context, method, path, key, body string, heade
 	}
 	defer func() { _ = resp.Body.Close() }()
 	content, err := io.ReadAll(resp.Body)
+	if err == nil && method != http.MethodHead {
+		err = apicheck.Response(method, req.URL.EscapedPath(), resp.StatusCode, resp.Header, content)
+	}
 	return Response{Status: resp.StatusCode, Header: resp.Header, Body: content, Err: err, Took: time.Since(began)}
 }
 
