@@ -209,3 +209,48 @@ func TestRecoveryOutlivesAPanicAndComesBack(t *testing.T) {
 		}
 	})
 }
+
+// usurped is a store on which somebody else has the key by the time the COMMIT's fate is asked for.
+type usurped struct {
+	*store
+	holder idempotency.Record
+}
+
+func (u usurped) Resolve(_ context.Context, tenant idempotency.Tenant, key [32]byte) (*idempotency.Record, error) {
+	rec := u.holder
+	rec.Tenant, rec.KeyHash, rec.ClaimID, rec.LeaseLeft = tenant, key, idempotency.NewClaimID(), time.Minute
+	return &rec, nil
+}
+
+func TestARecordFoundAfterAnUnknownCommitIsItsHoldersAndNotOurs(t *testing.T) {
+	t.Parallel()
+	theirs := idempotency.Record{State: idempotency.Completed, Fingerprint: request().Fingerprint, Response: &idempotency.Response{Status: 200}}
+	other := theirs
+	other.Fingerprint[0]++
+	running := idempotency.Record{State: idempotency.InProgress, Fingerprint: request().Fingerprint}
+	do := func(holder idempotency.Record, external bool) (idempotency.Outcome, error) {
+		s, o := newStore(), &operation{}
+		s.next = rolledBack
+		work := writing(new(int))
+		if external {
+			work = charging(o)
+		}
+		out, err := idempotency.New(usurped{s, holder}, o, idempotency.Options{}).Do(t.Context(), request(), work)
+		if check(t, s); o.calls != 0 {
+			t.Error("somebody else's claim was taken for ours")
+		}
+		return out, err
+	}
+	for _, external := range []bool{false, true} {
+		if out, err := do(theirs, external); err != nil || !out.Replayed() {
+			t.Errorf("completed: %+v, %v", out, err)
+		}
+		if _, err := do(other, external); !errors.Is(err, idempotency.ErrReused) {
+			t.Errorf("completed for another request: %v", err)
+		}
+		_, err := do(running, external)
+		if inFlight, ok := errors.AsType[*idempotency.InFlightError](err); !ok || inFlight.RetryAfter != time.Minute {
+			t.Errorf("in progress: %v", err)
+		}
+	}
+}

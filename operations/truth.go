@@ -54,6 +54,9 @@ func judge(p *models.Payment, result provider.Result) truth {
 }
 
 func judgeIntent(p *models.Payment, intent *provider.Intent) verdict {
+	if id := intent.Metadata["payment_id"]; id != "" && id != models.FormatID(models.PrefixPayment, p.ID) {
+		return unknown // somebody else's answer, mixed up on the way: the look-up decides
+	}
 	if intent.Amount != p.Amount || intent.Currency != p.Currency {
 		return review
 	}

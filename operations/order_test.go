@@ -1,0 +1,79 @@
+package operations_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/operations"
+	"github.com/payonce/payonce/provider"
+)
+
+func TestTheOrderIsReservedWhileTheProviderIsAsked(t *testing.T) {
+	s := openShop(t)
+	s.payer.charge = func(provider.AuthorizeRequest) provider.Result {
+		s.expect(rows{Record: "in_progress 1", Payment: "processing 0 0", Attempt: "sent 1 f", Order: untaken})
+		_, err := s.pay("other", models.CaptureAutomatic)
+		if blocked, ok := errors.AsType[*operations.NotPayableError](err); !ok || !blocked.Open {
+			t.Errorf("a second key meanwhile: %v", err)
+		}
+		return intent("succeeded")
+	}
+	s.payAndExpect(201)
+	s.expect(paid)
+}
+
+func TestTwoKeysForOneOrderChargeItOnce(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(intent("succeeded"))
+	var group sync.WaitGroup
+	failures := make([]error, 4)
+	for i := range failures {
+		group.Go(func() { _, failures[i] = s.pay(idempotency.Key(rune('a'+i)), models.CaptureAutomatic) })
+	}
+	group.Wait()
+	won := 0
+	for _, err := range failures {
+		blocked, ok := errors.AsType[*operations.NotPayableError](err)
+		switch {
+		case err == nil:
+			won++
+		case !ok || !errors.Is(err, models.ErrOrderNotPayable):
+			t.Errorf("loser got %v", err)
+		case blocked.Payment.String() != s.query(`SELECT id::text FROM payments`):
+			t.Errorf("the obstacle is named %s", blocked.Payment)
+		}
+	}
+	if won != 1 || len(s.payer.sent) != 1 {
+		t.Errorf("%d winners, %d charges", won, len(s.payer.sent))
+	}
+	s.expect(paid)
+}
+
+func TestAnUnknownOrderIsNotFound(t *testing.T) {
+	s := openShop(t)
+	s.order[0]++
+	if _, err := s.pay("k", models.CaptureAutomatic); !errors.Is(err, operations.ErrOrderNotFound) {
+		t.Fatal(err)
+	}
+	if got := s.query(`SELECT count(*)::text FROM idempotency_keys`); got != "0" {
+		t.Errorf("%s keys are spent", got)
+	}
+}
+
+func TestAReplayDoesNotWaitForItsOrder(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(intent("succeeded"))
+	s.payAndExpect(201)
+	tx, err := s.db.SQL().BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(t.Context(), `SELECT FROM orders FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	s.payAndExpect(201) // to wait would end as 503
+}
