@@ -15,7 +15,9 @@ import (
 
 func TestCleanupExpiresWhatIsCompletedAndNothingElse(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: map[string]string{"IDEMPOTENCY_RETENTION": "1s", "CLEANUP_INTERVAL": "50ms"}})
+	s := open(t, service.Options{Env: map[string]string{
+		"IDEMPOTENCY_RETENTION": "1s", "CLEANUP_INTERVAL": "50ms", "RECOVERY_INTERVAL": "50ms",
+	}})
 	held, order := s.CreateOrder(), s.order(s.Client, "old-order")
 	s.provider().HoldAnswers()
 	running := s.begin(held, "pm_card_visa", "running")
@@ -31,7 +33,7 @@ func TestCleanupExpiresWhatIsCompletedAndNothingElse(t *testing.T) {
 		}
 	}
 	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND fence = 1"); n != 1 {
-		t.Errorf("%d keys in progress, want the one that runs", n)
+		t.Errorf("%d keys in progress with their first holder, want the one that runs", n)
 	}
 	s.provider().Release()
 	paid := <-running

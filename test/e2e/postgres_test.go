@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -59,6 +60,37 @@ func TestNothingAcknowledgedIsLostWhenPostgresCrashes(t *testing.T) {
 	<-done
 	s.replayAll(s.replicaWithoutMemory(), sent[:])
 	s.check()
+}
+
+// A failover to a standby that lags loses commits that were acknowledged. The retry runs again, and is the same request
+// to the provider: the money was taken once.
+func TestAPaymentWhoseRowsWereLostIsNotChargedAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{Env: hasty()})
+	order := s.CreateOrder()
+	first := s.pay(order, "pm_card_visa", "lost")
+	wants(t, "the payment", first, http.StatusCreated, "")
+	s.onOneSession(func(conn *sql.Conn) {
+		for _, statement := range []string{
+			"SET session_replication_role = replica", // no trigger and no foreign key stands in the way of what was never there
+			"DELETE FROM idempotency_keys WHERE operation IS NOT NULL",
+			"DELETE FROM payments", "DELETE FROM captures", "DELETE FROM provider_attempts", "DELETE FROM ledger_postings",
+			"DELETE FROM ledger_entries", "DELETE FROM events WHERE resource_type = 'payment'",
+			"UPDATE orders SET amount_paid = 0, amount_reserved = 0",
+			"SET session_replication_role = origin",
+		} {
+			if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+	})
+	again := s.replicaWithoutMemory().Pay(order, "pm_card_visa", "lost") // not the same bytes: its created_at is new
+	if again.Status != http.StatusCreated || again.Replayed() || again.Field("id") != first.Field("id") {
+		t.Errorf("first %s\nagain %s", first, again)
+	}
+	s.invariants()
+	s.charges()
+	s.counts(1, 1)
 }
 
 // buy makes an order and pays it, as a client does that never gives up: the same key again until there is an outcome.
