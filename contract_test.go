@@ -83,6 +83,18 @@ func TestADeclineIsAnOutcomeAndStaysOne(t *testing.T) {
 	}
 }
 
+func TestACurrencyThatTheProviderCountsInAnotherWayIsRefused(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	order := s.do(t, call{method: "POST", path: "/v1/orders", key: "o", body: `{"amount":500,"currency":"ISK"}`}).text(t, "id")
+	if got := s.pay(t, "p", order, "pm_card_visa"); got.status != 422 || got.text(t, "code") != "provider-rejected" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if charges := s.charges(t); len(charges) != 0 {
+		t.Errorf("charges: %v", charges)
+	}
+}
+
 func TestAKeyBelongsToOneRequest(t *testing.T) {
 	t.Parallel()
 	s := startService(t, nil)

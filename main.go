@@ -51,7 +51,7 @@ func routes(a *app.App) http.Handler {
 
 	v1 := r.Group("/v1",
 		middleware.Body(a.Config.MaxBodyBytes, a.Fail),
-		middleware.Authenticate(a.Keys, a.Gate, a.Fail),
+		middleware.Authenticate(a.Keys, a.Limiter, a.Fail),
 		middleware.RateLimit(a.Limiter, a.Fail),
 	)
 	once := middleware.NewIdempotency(a.Engine, middleware.Config{

@@ -56,7 +56,7 @@ func (a *App) demoKey(ctx context.Context) (string, error) {
 	merchants := repository.NewMerchants(a.db.GORM())
 	if kept, err := os.ReadFile(path); err == nil { //nolint:gosec // the operator's own folder
 		key := strings.TrimSpace(string(kept))
-		_, err := a.Keys.Authenticate(ctx, key)
+		_, err := a.Keys.Authenticate(ctx, key, func() error { return nil })
 		if err == nil {
 			return key, nil
 		}

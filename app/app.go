@@ -87,7 +87,7 @@ func (a *App) openDatabase(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.watch = repository.NewWatch(repository.LookAtPostgres(a.db.SQL()), 0, a.Log)
+	a.watch = repository.NewWatch(repository.LookAtPostgres(a.db.Watching()), 0, a.Log)
 	return a.watch.Start(ctx)
 }
 
@@ -199,8 +199,8 @@ func (a *App) Close() error {
 // keys adapts the authenticator to the middleware.
 type keys struct{ *repository.Authenticator }
 
-func (k keys) Authenticate(ctx context.Context, token string) (middleware.Identity, error) {
-	merchant, id, err := k.Check(ctx, token)
+func (k keys) Authenticate(ctx context.Context, token string, mayAsk func() error) (middleware.Identity, error) {
+	merchant, id, err := k.Check(ctx, token, mayAsk)
 	if errors.Is(err, repository.ErrUnknownKey) {
 		return middleware.Identity{}, middleware.ErrUnauthorized
 	}

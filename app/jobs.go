@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/payonce/payonce/jobs"
 )
@@ -32,6 +33,8 @@ func (a *App) swept(kind string, sweep func(context.Context, int) (int, error)) 
 }
 
 func (a *App) measureUnresolved(ctx context.Context, _ int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	age, err := a.attempts.Oldest(ctx)
 	if err == nil {
 		a.Metrics.Unresolved(age)

@@ -12,10 +12,8 @@ import (
 	"time"
 
 	"github.com/payonce/payonce/config"
+	"github.com/payonce/payonce/jobs"
 )
-
-// grace is how long accepted requests may take to end after SIGTERM.
-const grace = 20 * time.Second
 
 // Serve runs the service until the context ends, and returns when every accepted request is answered.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, out, errOut io.Writer, routes func(*App) http.Handler) (err error) {
@@ -33,21 +31,36 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, out, errOut
 		return errors.Join(err, public.Close())
 	}
 	runner := a.startJobs(context.WithoutCancel(ctx))
-	defer runner.Stop()
+	jobsEnded := make(chan struct{})
+	defer func() { <-jobsEnded }()
 	failed := make(chan error, 2)
 	servers := []*http.Server{a.publicServer(routes(a)), a.adminServer()}
 	go func() { failed <- servers[0].Serve(public) }()
 	go func() { failed <- servers[1].Serve(admin) }()
 	if err := a.announce(ctx, out, errOut, public.Addr(), admin.Addr()); err != nil {
-		return errors.Join(err, shutDown(servers))
+		return errors.Join(err, a.drain(runner, jobsEnded, servers))
 	}
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		log.Info("stopping: accepted requests are finished first", "grace", grace.String())
+		log.Info("stopping: accepted requests are finished first", "grace", a.grace().String())
 	}
 	a.Health.Close()
-	return errors.Join(err, shutDown(servers))
+	return errors.Join(err, a.drain(runner, jobsEnded, servers))
+}
+
+// grace is how long accepted requests may take to end after SIGTERM: 20 s, or what a payment needs at worst.
+func (a *App) grace() time.Duration {
+	return max(20*time.Second, 5*time.Second+a.Config.ProviderTimeout+a.Config.CompletionBudget)
+}
+
+// drain ends the jobs and the servers side by side: no new round begins while requests end.
+func (a *App) drain(runner *jobs.Runner, jobsEnded chan<- struct{}, servers []*http.Server) error {
+	go func() {
+		runner.Stop()
+		close(jobsEnded)
+	}()
+	return shutDown(servers, a.grace())
 }
 
 func listen(ctx context.Context, name, address string) (net.Listener, error) {
@@ -82,7 +95,7 @@ func (a *App) adminServer() *http.Server {
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 }
 
-func shutDown(servers []*http.Server) error {
+func shutDown(servers []*http.Server, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	var errs []error

@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -20,9 +22,15 @@ import (
 // Func is a handler that returns its error; Render is the one place where it is rendered.
 type Func func(c *gin.Context) error
 
+// readBudget bounds a request that reads: a store that hangs is a 503 soon, and not a queue.
+const readBudget = 3 * time.Second
+
 // Render makes a Gin handler of a Func.
 func Render(fail middleware.Fail, handle Func) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), readBudget)
+		defer cancel()
+		c.Request = c.Request.WithContext(ctx)
 		if err := handle(c); err != nil {
 			fail(c, err)
 		}

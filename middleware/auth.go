@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -27,33 +28,42 @@ type Identity struct {
 }
 
 // Keys knows API keys. Authenticate returns ErrUnauthorized for any that is not valid now, and compares secrets in
-// constant time.
+// constant time. It calls mayAsk before it asks a store, and returns the error of that, if there is one.
 type Keys interface {
-	Authenticate(ctx context.Context, token string) (Identity, error)
+	Authenticate(ctx context.Context, token string, mayAsk func() error) (Identity, error)
 }
 
 // Strangers limits requests without a valid key by their address, inside the process.
 type Strangers interface {
 	Admit(limiter string) idempotency.Admission
+	Peek(limiter string) idempotency.Admission
 }
 
 // Authenticate lets requests through that carry a valid API key, on every arrival: a replay needs one, too.
 func Authenticate(keys Keys, strangers Strangers, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		identity, err := authenticate(c, keys)
+		address := "address:" + c.ClientIP()
+		identity, err := authenticate(c, keys, func() error { return limited(strangers.Peek(address)) })
 		if err == nil {
 			c.Set(identityKey, identity)
 			Note(c, "key_id", identity.KeyID)
 			return
 		}
-		if admission := strangers.Admit("address:" + c.ClientIP()); !admission.Allowed {
-			err = &idempotency.LimitedError{Admission: admission}
+		if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTwoAuthorizations) {
+			err = cmp.Or(limited(strangers.Admit(address)), err)
 		}
 		fail(c, err)
 	}
 }
 
-func authenticate(c *gin.Context, keys Keys) (Identity, error) {
+func limited(admission idempotency.Admission) error {
+	if admission.Allowed {
+		return nil
+	}
+	return &idempotency.LimitedError{Admission: admission}
+}
+
+func authenticate(c *gin.Context, keys Keys, mayAsk func() error) (Identity, error) {
 	values := c.Request.Header.Values("Authorization")
 	if len(values) > 1 {
 		return Identity{}, ErrTwoAuthorizations
@@ -65,7 +75,7 @@ func authenticate(c *gin.Context, keys Keys) (Identity, error) {
 	if !ok || !strings.EqualFold(scheme, "Bearer") { // RFC 9110, 11.1: schemes are case-insensitive
 		return Identity{}, ErrUnauthorized
 	}
-	return keys.Authenticate(c.Request.Context(), strings.TrimLeft(token, " "))
+	return keys.Authenticate(c.Request.Context(), strings.TrimLeft(token, " "), mayAsk)
 }
 
 // IdentityOf is who the request acts for.

@@ -96,7 +96,10 @@ func (m *Idempotency[T]) run(c *gin.Context, req idempotency.Request, work idemp
 func render(c *gin.Context, out idempotency.Outcome) {
 	header := c.Writer.Header()
 	for _, h := range out.Response.Headers {
-		header.Set(h.Name, h.Value)
+		header.Del(h.Name)
+	}
+	for _, h := range out.Response.Headers {
+		header.Add(h.Name, h.Value)
 	}
 	if out.Replayed() {
 		header.Set("Idempotent-Replayed", "true")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -75,7 +76,10 @@ func (w *bufferedWriter) run(ctx context.Context, c *gin.Context, unit any) (*id
 	}
 	response := &idempotency.Response{Status: w.status, Body: w.body.Bytes()}
 	for _, name := range replayable() {
-		if value := w.header.Get(name); value != "" {
+		for _, value := range w.header.Values(name) {
+			if !utf8.ValidString(value) { // it could not be stored as it is, so its replay would differ
+				return nil, fmt.Errorf("the handler's header %s is not UTF-8", name)
+			}
 			response.Headers = append(response.Headers, idempotency.Header{Name: name, Value: value})
 		}
 	}

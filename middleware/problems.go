@@ -62,7 +62,7 @@ func refusedByEngine(err error) *problem.Problem {
 	switch {
 	case errors.Is(err, idempotency.ErrReused):
 		return problem.New(problem.CodeIdempotencyKeyReused, "This key was used for another request. Use a new key for a new request.")
-	case errors.Is(err, idempotency.ErrUnavailable), errors.Is(err, idempotency.ErrCommitUnknown):
+	case errors.Is(err, idempotency.ErrUnavailable), errors.Is(err, idempotency.ErrCommitUnknown), errors.Is(err, idempotency.ErrSerialization):
 		return problem.New(problem.CodeUnavailable, "A store or the payment provider is away for the moment. Send the same request with the same key again.").
 			WithRetryAfter(retryUnavailable)
 	}

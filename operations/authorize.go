@@ -122,6 +122,9 @@ func (a *authorize) Prepare(ctx context.Context, u *repository.Unit, claim idemp
 	if reason := order.Payable(); reason != nil {
 		return a.obstacle(ctx, u, order, reason)
 	}
+	if !provider.Supports(order.Currency) {
+		return &RejectedError{Code: "currency_not_supported"}
+	}
 	a.payment.Amount, a.payment.Currency, a.payment.CreatedAt = order.AmountTotal, order.Currency, u.Now()
 	a.attempt.ClaimID, a.attempt.Fence, a.attempt.SentAt = uuid.UUID(claim.ClaimID), claim.Fence, u.Now()
 	a.orders.Move(u, order.MerchantID, order.ID, a.payment.Amount, 0)

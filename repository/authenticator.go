@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/models"
 )
 
@@ -49,18 +48,19 @@ func NewAuthenticator(merchants *Merchants, watch Revocations) *Authenticator {
 	return &Authenticator{merchants: merchants, watch: watch, known: map[string]knownKey{}}
 }
 
-// Check returns the merchant and the id of a valid key. The secret is compared in constant time, cached or not.
-func (a *Authenticator) Check(ctx context.Context, token string) (merchant uuid.UUID, keyID string, err error) {
+// Check returns the merchant and the id of a valid key. The secret is compared in constant time, cached or not. A key
+// that isn't cached is looked up only if mayAsk returns nil: guessing keys must not cost a query each.
+func (a *Authenticator) Check(ctx context.Context, token string, mayAsk func() error) (merchant uuid.UUID, keyID string, err error) {
 	id, hash, err := models.ParseAPIKey(token)
 	if err != nil {
 		return uuid.Nil, "", ErrUnknownKey
 	}
-	key, err := a.find(ctx, id)
+	key, err := a.find(ctx, id, mayAsk)
 	if errors.Is(err, ErrNotFound) {
 		return uuid.Nil, "", ErrUnknownKey
 	}
-	if err != nil {
-		return uuid.Nil, "", fmt.Errorf("%w: find the API key: %w", idempotency.ErrUnavailable, err)
+	if err != nil { // of the store, or of mayAsk
+		return uuid.Nil, "", fmt.Errorf("find the API key: %w", err)
 	}
 	if !key.Verify(hash) || !key.Usable(a.watch.Now()) {
 		return uuid.Nil, "", ErrUnknownKey
@@ -68,7 +68,7 @@ func (a *Authenticator) Check(ctx context.Context, token string) (merchant uuid.
 	return key.MerchantID, id, nil
 }
 
-func (a *Authenticator) find(ctx context.Context, id string) (models.APIKey, error) {
+func (a *Authenticator) find(ctx context.Context, id string, mayAsk func() error) (models.APIKey, error) {
 	epoch := a.watch.Epoch() // before the load: a revocation in between makes the entry stale at once
 	a.mu.RLock()
 	entry, ok := a.known[id]
@@ -76,6 +76,11 @@ func (a *Authenticator) find(ctx context.Context, id string) (models.APIKey, err
 	if ok && entry.epoch == epoch && time.Since(entry.loaded) < keyAge {
 		return entry.key, nil
 	}
+	if err := mayAsk(); err != nil {
+		return models.APIKey{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	defer cancel()
 	key, err := a.merchants.FindKey(ctx, id)
 	if err != nil {
 		return models.APIKey{}, err

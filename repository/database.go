@@ -22,6 +22,12 @@ const (
 	freshWait = time.Second
 	// releaseBudget bounds the rollback and the return of a connection, which go on when the request has ended.
 	releaseBudget = 5 * time.Second
+	// reservedWait bounds one try to take a reserved connection, and roundTrip one batch: longer than statement_timeout, so
+	// that only a dead connection or a silent server gets there.
+	reservedWait = 2 * time.Second
+	roundTrip    = 4 * time.Second
+	// readyWait bounds how long readiness is asked for: an answer that hangs is not "not ready".
+	readyWait = time.Second
 )
 
 // Options are a database's limits; a zero field takes its default.
@@ -37,6 +43,7 @@ type Database struct {
 	gorm     *gorm.DB
 	fresh    *sql.DB
 	reserved *sql.DB
+	watching *sql.DB
 	releases sync.WaitGroup
 }
 
@@ -59,7 +66,7 @@ func Open(url string, opt Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Database{gorm: orm, fresh: fresh, reserved: openPool(config, max(4, opt.MaxConns/4))}, nil
+	return &Database{gorm: orm, fresh: fresh, reserved: openPool(config, max(4, opt.MaxConns/4)), watching: openPool(config, 1)}, nil
 }
 
 func openPool(config *pgx.ConnConfig, size int) *sql.DB {
@@ -90,11 +97,16 @@ func (d *Database) GORM() *gorm.DB { return d.gorm }
 // SQL is the pool for new work, for the few reads that are plain SQL.
 func (d *Database) SQL() *sql.DB { return d.fresh }
 
+// Watching is the connection of the watch, which must see the clock and the revocations also when the pools are full.
+func (d *Database) Watching() *sql.DB { return d.watching }
+
 // Stats are the figures of the pool for new work and of the reserved one.
 func (d *Database) Stats() (fresh, reserved sql.DBStats) { return d.fresh.Stats(), d.reserved.Stats() }
 
 // Ready tells whether Postgres answers, read-only or not.
 func (d *Database) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
 	if err := d.fresh.PingContext(ctx); err != nil {
 		return fmt.Errorf("%w: %w", idempotency.ErrUnavailable, err)
 	}
@@ -105,8 +117,10 @@ func (d *Database) Ready(ctx context.Context) error {
 func (d *Database) Close() error {
 	d.releases.Wait()
 	err := d.fresh.Close()
-	if other := d.reserved.Close(); err == nil {
-		err = other
+	for _, pool := range []*sql.DB{d.reserved, d.watching} {
+		if other := pool.Close(); err == nil {
+			err = other
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("close the pools: %w", err)
@@ -121,8 +135,11 @@ func (d *Database) freshConn(ctx context.Context) (*sql.Conn, error) {
 	return connect(ctx, d.fresh)
 }
 
-// reservedConn takes a connection for ending begun work, waiting as long as the context allows.
+// reservedConn takes a connection for ending begun work, waiting two seconds at most: its callers try again, and a try
+// that got hold of a dead connection must not use up the time of the next one.
 func (d *Database) reservedConn(ctx context.Context) (*sql.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, reservedWait)
+	defer cancel()
 	return connect(ctx, d.reserved)
 }
 

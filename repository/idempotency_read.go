@@ -74,6 +74,8 @@ func (s *Idempotency) Forget(ctx context.Context, limit int) (int, error) {
 }
 
 func (s *Idempotency) sweep(ctx context.Context, query string, args ...any) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, releaseBudget)
+	defer cancel()
 	result, err := s.db.reserved.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, classify("sweep", err, false)

@@ -167,6 +167,8 @@ func (u *Unit) send(ctx context.Context, queue []statement, commits bool) error 
 	if u.conn == nil {
 		return errNoFlush
 	}
+	ctx, cancel := context.WithTimeout(ctx, roundTrip)
+	defer cancel()
 	return u.conn.Raw(func(driver any) error {
 		conn, ok := driver.(*stdlib.Conn)
 		if !ok {

@@ -36,6 +36,7 @@ func TestNothingAcknowledgedIsLostWhenPostgresCrashes(t *testing.T) {
 		return func() bool { return s.number("SELECT count(*) FROM payments WHERE status = 'succeeded'") > more }
 	}
 	service.Until(t, "payments are made", enough(20))
+	s.db.SetMaxIdleConns(-1) // the test's own connections don't survive either
 	if err := pg.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -206,9 +206,6 @@ func (s *Simulator) pass(at **gate) {
 // Charges lists what the provider charged, newest first.
 func (s *Simulator) Charges() []Charge { return s.list("") }
 
-// Intents lists also what was declined, canceled or waits for the payer.
-func (s *Simulator) Intents() []Charge { return s.list("?all=true") }
-
 func (s *Simulator) list(query string) []Charge {
 	s.t.Helper()
 	recorder := httptest.NewRecorder()
