@@ -141,7 +141,7 @@ func TestTheDemoKeyAndTheDataOutliveARestartAndAKill(t *testing.T) {
 		t.Errorf("%d children: a Postgres and a Redis were expected", len(children))
 	}
 	first.kill()
-	eventually(t, "no child outlives its parent", func() bool { return !anyAlive(children) })
+	service.Until(t, "no child outlives its parent", func() bool { return !anyAlive(children) })
 	second := startService(t, data)
 	if a, b := key.FindString(first.output()), key.FindString(second.output()); a == "" || a != b {
 		t.Errorf("the demo key was %s and is %s", a, b)

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/payonce/payonce/test/service"
 )
@@ -38,7 +36,7 @@ func startService(t *testing.T, settings ...string) *running {
 		close(r.ended)
 	}()
 	t.Cleanup(r.kill)
-	eventually(t, "the service listens", func() bool { return strings.Contains(r.output(), "\nlistening on ") })
+	service.Until(t, "the service listens", func() bool { return strings.Contains(r.output(), "\nlistening on ") })
 	return r
 }
 
@@ -69,47 +67,17 @@ func (r *running) stop() int {
 	return r.command.ProcessState.ExitCode()
 }
 
-// children are the processes that the service started, by /proc.
-func (r *running) children() (pids []string) {
+// children are the processes that the service started.
+func (r *running) children() []int {
 	r.t.Helper()
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		r.t.Skip("without /proc the children are not known") // macOS
-	}
-	for _, entry := range entries {
-		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		if fields[1] == fmt.Sprint(r.command.Process.Pid) {
-			pids = append(pids, entry.Name())
-		}
-	}
-	return pids
+	return service.Children(r.t, r.command.Process.Pid)
 }
 
-func anyAlive(pids []string) bool {
+func anyAlive(pids []int) bool {
 	for _, pid := range pids {
-		if _, err := os.Stat("/proc/" + pid); err == nil {
+		if _, err := os.Stat(fmt.Sprint("/proc/", pid)); err == nil {
 			return true
 		}
 	}
 	return false
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within 20 s: %s", what)
-		case <-tick.C:
-		}
-	}
 }

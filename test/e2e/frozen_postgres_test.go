@@ -1,12 +1,7 @@
 package e2e
 
 import (
-	"bytes"
-	"fmt"
 	"net/http"
-	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +16,8 @@ func TestAPostgresThatHangsEndsInARefusalAlsoForReads(t *testing.T) {
 	pg := stores.PrivatePostgres(t)
 	s := open(t, service.Options{DatabaseURL: pg.URL(), Env: hasty()})
 	order := s.CreateOrder()
-	processes := family(t, pg.Pid())
+	// The parent comes first: stopped, it starts no more of them.
+	processes := append([]int{pg.Pid()}, service.Children(t, pg.Pid())...)
 	signal := func(sig syscall.Signal) {
 		for _, pid := range processes {
 			_ = syscall.Kill(pid, sig) // a backend may have ended
@@ -38,25 +34,4 @@ func TestAPostgresThatHangsEndsInARefusalAlsoForReads(t *testing.T) {
 	signal(syscall.SIGCONT)
 	service.Until(t, "it serves again", func() bool { return s.Get("/v1/orders/"+order).Status == http.StatusOK })
 	s.check()
-}
-
-// family is a process and its children, by /proc. The parent comes first: stopped, it starts no more of them.
-func family(t *testing.T, parent int) []int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Skip("without /proc the server's processes are not known") // macOS
-	}
-	pids := []int{parent}
-	for _, entry := range entries {
-		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		if pid, err := strconv.Atoi(entry.Name()); err == nil && fields[1] == fmt.Sprint(parent) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }
