@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,17 @@ func TestNothingConfiguredGivesTheContractsDefaults(t *testing.T) {
 	}
 	if got.DataDir == "" {
 		t.Error("DataDir is empty although a home folder is known")
+	}
+}
+
+func TestTheDefaultDataFolderIsTheUsers(t *testing.T) {
+	t.Parallel()
+	want := "/somewhere/payonce"
+	if os.Geteuid() == 0 { // whose home PostgreSQL's user may not enter
+		want = "/var/lib/payonce"
+	}
+	if got := serve(t, map[string]string{"XDG_DATA_HOME": "/somewhere"}).DataDir; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -6,32 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // maxSocketPath is the longest path of a unix socket that every platform
 // takes: macOS has room for 104 bytes with the closing zero, Linux for 108.
 const maxSocketPath = 103
-
-// DefaultDataDir is where embedded stores keep their files when DATA_DIR is
-// not set: the user's data folder (XDG base directory specification), and
-// /var/lib/payonce for root, whose home PostgreSQL's user may not enter.
-func DefaultDataDir() (string, error) {
-	if supported && os.Geteuid() == 0 {
-		return "/var/lib/payonce", nil
-	}
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "payonce"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("find the user's data folder: %w: set DATA_DIR", err)
-	}
-	if runtime.GOOS == "darwin" {
-		return filepath.Join(home, "Library", "Application Support", "payonce"), nil
-	}
-	return filepath.Join(home, ".local", "share", "payonce"), nil
-}
 
 // makeRoot makes the data folder. Folders that are made here let the servers'
 // user through, and only through: what lies in them has modes of its own. A

@@ -80,17 +80,6 @@ func TestRootsServersWorkInAFolderThatTheirUserMayNotEnter(t *testing.T) {
 	}
 }
 
-func TestTheDefaultDataFolderIsTheUsers(t *testing.T) {
-	t.Setenv("XDG_DATA_HOME", "/somewhere")
-	want := "/somewhere/payonce"
-	if os.Geteuid() == 0 {
-		want = "/var/lib/payonce"
-	}
-	if got, err := embedded.DefaultDataDir(); err != nil || got != want {
-		t.Errorf("got %s (%v), want %s", got, err, want)
-	}
-}
-
 func number(t *testing.T, text string) uint32 {
 	t.Helper()
 	n, err := strconv.ParseUint(text, 10, 32)
