@@ -39,6 +39,7 @@ type App struct {
 	KeyState *handlers.Keys
 	Health   *handlers.Health
 
+	failpoints failpoints
 	stores     *stores
 	payer      *payer
 	db         *repository.Database
@@ -122,7 +123,7 @@ func (a *App) wire() error {
 	}, a.Log)
 	a.Engine = idempotency.New(a.store, a.operations, idempotency.Options{
 		Lease: cfg.IdempotencyLease, CompletionBudget: cfg.CompletionBudget, MaxWait: cfg.MaxWait,
-		Gate: a.Gate, Memory: memory, Observer: a.Metrics, Log: a.Log,
+		Gate: a.Gate, Memory: memory, Observer: a.failpoints.observe(a.Metrics), Log: a.Log,
 	})
 	a.Fail = middleware.Problems(handlers.Problem)
 	a.Keys = keys{repository.NewAuthenticator(repository.NewMerchants(a.db.GORM()), a.watch)}

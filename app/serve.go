@@ -89,6 +89,7 @@ func (a *App) adminServer() *http.Server {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	a.failpoints.serve(mux)
 	if a.payer.simulator != nil {
 		mux.Handle("/simulator/", a.payer.simulator.AdminHandler())
 	}

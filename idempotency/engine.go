@@ -65,6 +65,7 @@ func positive[N int | time.Duration](value, otherwise N) N {
 // Do answers the request: with a replay, by doing the work now, or with an error that says why neither happened.
 // A client that hangs up changes nothing from the moment on that the authority is asked.
 func (e *Engine[T]) Do(ctx context.Context, req Request, work Work[T]) (Outcome, error) {
+	e.opt.Observer.Step(ctx, StepReceived)
 	out, err := e.waited(ctx, req, work)
 	e.opt.Observer.Finished(ctx, label(out, err))
 	return out, err

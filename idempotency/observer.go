@@ -5,8 +5,9 @@ import "context"
 // Step is a point of the protocol. Tracing, the demo and failpoints listen to the same announcements.
 type Step string
 
-// The steps of a request with an external effect; a local effect passes Entered, Begun, Committed, Published.
+// The steps of a request with an external effect; a local effect passes Received, Entered, Begun, Committed, Published.
 const (
+	StepReceived  Step = "received"  // authenticated, parsed and valid; nothing was asked of anybody
 	StepEntered   Step = "entered"   // the fast path was asked
 	StepBegun     Step = "begun"     // the first transaction has the key
 	StepClaimed   Step = "claimed"   // T1 is known to be committed
@@ -39,6 +40,14 @@ const (
 	// LabelRecovered ends a record that recovery completed without a client.
 	LabelRecovered = "recovered"
 )
+
+// Steps lists every step that Step may announce.
+func Steps() []Step {
+	return []Step{
+		StepReceived, StepEntered, StepBegun, StepClaimed, StepCalling, StepAnswered, StepSettling, StepCommitted, StepPublished,
+		StepTakenBack, StepTakenOver, StepResolved,
+	}
+}
 
 type silent struct{}
 

@@ -74,6 +74,9 @@ func (m *Metrics) start() {
 	for _, label := range idempotency.Labels() {
 		m.outcomes.WithLabelValues(label)
 	}
+	for _, step := range idempotency.Steps() {
+		m.steps.WithLabelValues(string(step))
+	}
 	for _, outcome := range repository.RedisOutcomes() {
 		m.redis.WithLabelValues(outcome)
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	RedisURL    string
 	ProviderURL string
 	Env         map[string]string // settings on top of those that tests share; these win
+	Build       []string          // arguments of go build, [Failpoints] say
 }
 
 // Service is one replica: a process that a test may kill, freeze and start again.
@@ -94,7 +95,7 @@ func (s *Service) Restart() {
 	s.t.Helper()
 	s.Kill()
 	p := &process{log: newLines(), ended: make(chan struct{})}
-	p.cmd = exec.Command(built.path(s.t)) // ends with Kill, which cleanUp calls
+	p.cmd = exec.Command(Binary(s.t, s.Options.Build...)) // ends with Kill, which cleanUp calls
 	p.cmd.Env, p.cmd.Dir = s.environment(), s.t.TempDir()
 	p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.log, attributes(), 5*time.Second
 	if err := p.cmd.Start(); err != nil {

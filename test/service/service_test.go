@@ -5,7 +5,9 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -67,5 +69,47 @@ func TestARefusingProviderComesBackAtItsAddress(t *testing.T) {
 	service.Until(t, "payments work", func() bool { return c.Pay(order, "pm_card_visa", "k").Status == http.StatusCreated })
 	if n := len(s.Simulator.Charges()); n != 1 || s.Simulator.Sent() != 1 {
 		t.Errorf("%d charges, %d calls", n, s.Simulator.Sent())
+	}
+}
+
+func TestARequestIsHeldAtAStepAndKilledThere(t *testing.T) {
+	t.Parallel()
+	s := service.Start(t, service.Options{Build: service.Failpoints()})
+	c := s.NewMerchant()
+	order := c.CreateOrder()
+	s.Hold(idempotency.StepCalling)
+	answer := make(chan service.Response, 1)
+	go func() { answer <- c.Pay(order, "pm_card_visa", "k") }()
+	service.Until(t, "the payment is held", func() bool { return s.HeldAt(idempotency.StepCalling) == 1 })
+	if s.Passed(idempotency.StepClaimed) != 1 || s.Simulator.Sent() != 0 {
+		t.Errorf("claimed %d times, %d calls", s.Passed(idempotency.StepClaimed), s.Simulator.Sent())
+	}
+	s.ReleaseStep(idempotency.StepCalling)
+	if resp := <-answer; resp.Status != http.StatusCreated {
+		t.Errorf("after the release: %s", resp)
+	}
+	s.PanicAt(idempotency.StepBegun)
+	if resp := c.Post("/v1/orders", "p", service.OrderBody); resp.Status != http.StatusInternalServerError {
+		t.Errorf("a panic: %s", resp)
+	}
+	s.Hold(idempotency.StepBegun)
+	go func() { answer <- c.Post("/v1/orders", "q", service.OrderBody) }()
+	service.Until(t, "the order is held", func() bool { return s.HeldAt(idempotency.StepBegun) == 1 })
+	s.Kill()
+	if resp := <-answer; resp.Err == nil {
+		t.Errorf("a killed process answered: %s", resp)
+	}
+}
+
+func TestABuildForProductionHasNoFailpoints(t *testing.T) {
+	t.Parallel()
+	s := service.Start(t, service.Options{})
+	resp, err := (&http.Client{Timeout: time.Minute}).Get(s.AdminURL() + "/failpoints/claimed") //nolint:noctx // it has a time-out
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("status %d", resp.StatusCode)
 	}
 }
