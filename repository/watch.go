@@ -120,8 +120,24 @@ func (w *Watch) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.last.Store(&sighting{Observation: observed, at: before.Add(time.Since(before) / 2)})
+	trip := time.Since(before)
+	seen := &sighting{Observation: observed, at: before.Add(trip / 2)}
+	if last := w.last.Swap(seen); last != nil {
+		w.reportJump(ctx, seen.Now.Sub(last.Now)-seen.at.Sub(last.at), trip)
+	}
 	return nil
+}
+
+// clockTolerance is how far the store's clock may drift from this process's monotonic one between two looks: what NTP slews
+// stays far below, and a failover to a machine with another clock does not.
+const clockTolerance = time.Second
+
+// reportJump asks for a person when the store's clock was set: forward, leases end early, which the fence makes
+// harmless; back, they end late, and nobody but this watch can tell.
+func (w *Watch) reportJump(ctx context.Context, jump, trip time.Duration) {
+	if jump.Abs() > clockTolerance+trip {
+		w.log.ErrorContext(ctx, "ALERT PostgreSQL's clock jumped", "by", jump.String())
+	}
 }
 
 // Now estimates the store's clock. Before the first look it is this machine's.

@@ -168,3 +168,24 @@ func TestAWatchOfPostgresSeesItsClockTimelineAndRevocations(t *testing.T) {
 	want := Epoch{Revoked: 1, Last: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC).UnixMicro()}
 	eventually(t, "the revocation is noticed", func() bool { return w.Epoch() == want })
 }
+
+func TestAJumpOfTheStoresClockIsAnAlertAndDriftIsNot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, out := textLog()
+		store := &fakeStore{trip: 400 * time.Millisecond}
+		w := NewWatch(store.look, time.Second, log)
+		if err := w.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		for jump, alerts := range map[time.Duration]int{100 * time.Millisecond: 0, -time.Hour: 1, time.Hour: 1} {
+			before := out.count("ALERT")
+			store.change(func(f *fakeStore) { f.offset += jump })
+			pause(10 * time.Second)
+			if got := out.count("ALERT") - before; got != alerts {
+				t.Errorf("a jump by %s: %d alerts, want %d", jump, got, alerts)
+			}
+		}
+	})
+}
