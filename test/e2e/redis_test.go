@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +67,7 @@ func TestPaymentsWorkWithRedisDownFromTheStart(t *testing.T) {
 	r.Start()
 	service.Until(t, "Redis is used again", func() bool {
 		s.payTwice(s.Client, "back-"+rand.Text())
-		return metric(t, s.service, "payonce_redis_away") == 0
+		return s.service.Metric("payonce_redis_away") == 0
 	})
 	s.check()
 }
@@ -82,34 +80,6 @@ func complaints(log string) (n int) {
 		}
 	}
 	return n
-}
-
-// metric reads one series; 0 when there is none.
-func metric(t *testing.T, s *service.Service, series string) float64 {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.AdminURL()+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	content, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.SplitSeq(string(content), "\n") {
-		if value, ok := strings.CutPrefix(line, series+" "); ok {
-			n, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-	}
-	return 0
 }
 
 func TestRedisStoppedFlushedAndFrozenUnderTrafficIsNotNoticed(t *testing.T) {
@@ -146,7 +116,7 @@ func TestRedisStoppedFlushedAndFrozenUnderTrafficIsNotNoticed(t *testing.T) {
 			traffic("after")
 			service.Until(t, "Redis is used again", func() bool {
 				s.payTwice(s.Client, "back-"+rand.Text())
-				return metric(t, s.service, "payonce_redis_away") == 0
+				return s.service.Metric("payonce_redis_away") == 0
 			})
 			s.check()
 		})
@@ -257,7 +227,7 @@ func tamper(t *testing.T, c *redis.Client, lie func([2][]byte) [2][]byte) {
 func badValues(t *testing.T, s *service.Service) (n float64) {
 	t.Helper()
 	for _, reason := range []string{"type", "size", "version", "signature", "state", "owner"} {
-		n += metric(t, s, fmt.Sprintf(`payonce_redis_failures_total{outcome="bad_value:%s"}`, reason))
+		n += s.Metric(fmt.Sprintf(`payonce_redis_failures_total{outcome="bad_value:%s"}`, reason))
 	}
 	return n
 }

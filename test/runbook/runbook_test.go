@@ -1,7 +1,6 @@
 package runbook
 
 import (
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -94,7 +92,7 @@ func TestEveryMetricToWatchIsServed(t *testing.T) {
 	s := service.Start(t, service.Options{})
 	client := s.NewMerchant()
 	client.Pay(client.CreateOrder(), "pm_card_visa", "first") // so that the provider's calls have a series
-	served := metrics(t, s.AdminURL())
+	served := "\n" + s.Metrics()
 	text := page(t)
 	for _, name := range regexp.MustCompile(`payonce_[a-z_]+`).FindAllString(text, -1) {
 		if !strings.Contains(served, "\n"+name+"{") && !strings.Contains(served, "\n"+name+" ") {
@@ -108,24 +106,6 @@ func TestEveryMetricToWatchIsServed(t *testing.T) {
 			t.Errorf("the series %s is not served", name)
 		}
 	}
-}
-
-func metrics(t *testing.T, admin string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, admin+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "\n" + string(text)
 }
 
 // TestTheRunbookKnowsEveryAlertOfTheLog: an operator who searches for a line finds what to do, and no line is made up.

@@ -85,10 +85,11 @@ func build(path string, more []string) error {
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
-	args := append([]string{"build", "-o", path}, more...)
+	args := []string{"build", "-o", path}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
+	args = append(args, more...) // a later flag wins
 	command := exec.CommandContext(ctx, "go", append(args, ".")...)
 	command.Dir = strings.TrimSpace(string(root))
 	if output, err := command.CombinedOutput(); err != nil {

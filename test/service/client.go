@@ -40,6 +40,7 @@ func Merchant(t testing.TB, databaseURL string) (id, apiKey string) {
 // Client is one merchant at one replica. It never sends a request twice by itself. Safe for concurrent use.
 type Client struct {
 	service *Service
+	url     func() string
 	apiKey  string
 	http    *http.Client
 }
@@ -54,7 +55,7 @@ func (s *Service) Client(apiKey string) *Client {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	s.t.Cleanup(transport.CloseIdleConnections)
-	return &Client{service: s, apiKey: apiKey, http: &http.Client{
+	return &Client{service: s, url: s.URL, apiKey: apiKey, http: &http.Client{
 		Transport: transport, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -70,6 +71,13 @@ func (s *Service) NewMerchant() *Client {
 // At is the same merchant at another replica.
 func (c *Client) At(s *Service) *Client { return s.Client(c.apiKey) }
 
+// AtURL is the same merchant at a process that the test has started in its own way.
+func (c *Client) AtURL(url string) *Client {
+	other := *c
+	other.url = func() string { return url }
+	return &other
+}
+
 // APIKey is the secret that the client sends.
 func (c *Client) APIKey() string { return c.apiKey }
 
@@ -82,7 +90,7 @@ func (c *Client) Send(ctx context.Context, method, path, key, body string, heade
 	if method != http.MethodGet && method != http.MethodHead {
 		reader = once{strings.NewReader(body)} // also an empty one: without a body the transport would feel free
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.service.URL()+path, reader)
+	req, err := http.NewRequestWithContext(ctx, method, c.url()+path, reader)
 	if err != nil {
 		return Response{Err: err}
 	}

@@ -1,11 +1,8 @@
 package service
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/test/failpoint"
@@ -53,19 +50,9 @@ func (s *Service) Passed(step idempotency.Step) int {
 
 func (s *Service) failpoint(method string, step idempotency.Step, body []byte) (state failpoint.State) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, s.AdminURL()+"/failpoints/"+string(step), bytes.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		s.t.Fatalf("%s the failpoint %s: %v", method, step, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s the failpoint %s: status %d, %v", method, step, resp.StatusCode, err)
+	answer := s.admin(method, "/failpoints/"+string(step), body)
+	if err := json.Unmarshal(answer, &state); err != nil {
+		s.t.Fatalf("%s the failpoint %s: %v: %s", method, step, err, answer)
 	}
 	return state
 }

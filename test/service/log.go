@@ -12,6 +12,7 @@ type lines struct {
 	text        bytes.Buffer
 	addresses   chan [2]string // the public and the admin address, once both are known
 	said        bool
+	reading     sync.Mutex // held while nobody reads: then the process's pipe fills
 	public, adm *regexp.Regexp
 }
 
@@ -24,6 +25,8 @@ func newLines() *lines {
 }
 
 func (l *lines) Write(p []byte) (int, error) {
+	l.reading.Lock()
+	defer l.reading.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.text.Write(p)

@@ -96,7 +96,7 @@ func (s *Service) Restart() {
 	s.Kill()
 	p := &process{log: newLines(), ended: make(chan struct{})}
 	p.cmd = exec.Command(Binary(s.t, s.Options.Build...)) // ends with Kill, which cleanUp calls
-	p.cmd.Env, p.cmd.Dir = s.environment(), s.t.TempDir()
+	p.cmd.Env, p.cmd.Dir = s.Environment(), s.t.TempDir()
 	p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.log, attributes(), 5*time.Second
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -120,8 +120,8 @@ func (s *Service) Restart() {
 	}
 }
 
-// environment holds nothing of the test's own but what a process needs to run.
-func (s *Service) environment() []string {
+// Environment is what its processes are started with: nothing of the test's own but what a process needs to run.
+func (s *Service) Environment() []string {
 	env := map[string]string{
 		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": s.t.TempDir(),
 		"DATABASE_URL": s.Options.DatabaseURL, "REDIS_URL": s.Options.RedisURL, "SECRET_KEY": SecretKey,
@@ -151,6 +151,15 @@ func (s *Service) AdminURL() string { s.mu.Lock(); defer s.mu.Unlock(); return s
 
 // Log is what the running or last process wrote to stderr so far.
 func (s *Service) Log() string { return s.current().log.String() }
+
+// BlockLog lets nobody read what the process writes, until the function that it returns is called.
+func (s *Service) BlockLog() (unblock func()) {
+	l := s.current().log
+	l.reading.Lock()
+	unblock = sync.OnceFunc(l.reading.Unlock)
+	s.t.Cleanup(unblock)
+	return unblock
+}
 
 // Signal sends a signal to the process.
 func (s *Service) Signal(sig syscall.Signal) {
