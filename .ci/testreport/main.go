@@ -1,5 +1,5 @@
-// Command testreport reads `go test -json` from stdin and prints a line per package, the output of what failed, and the
-// line "N passed, N failed, N skipped". It exits 1 when a test failed or was skipped: a skipped test proves nothing,
+// Command testreport reads `go test -json` from stdin and prints a line per package, what a package says besides its
+// tests (the fault matrix, say), the output of what failed, and the line "N passed, N failed, N skipped". It exits 1 when a test failed or was skipped: a skipped test proves nothing,
 // and a store that was missing must not look like success.
 package main
 
@@ -96,6 +96,11 @@ func (r *report) finish(e event) {
 func (r *report) finishPackage(e event) {
 	switch e.Action {
 	case "pass":
+		for _, text := range r.output[e.name()] {
+			if text != "PASS\n" && !strings.HasPrefix(text, "ok  \t") {
+				fmt.Fprint(r.out, text)
+			}
+		}
 		fmt.Fprintf(r.out, "ok    %s  %.1fs\n", e.Package, e.Elapsed)
 	case "fail":
 		r.broken = true
