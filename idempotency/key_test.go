@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dunglas/httpsfv"
 	"github.com/payonce/payonce/idempotency"
 )
 
@@ -95,52 +94,5 @@ func TestAKeysHashIsItsSHA256(t *testing.T) {
 	t.Parallel()
 	if got, want := idempotency.Key("abc").Hash(), sha256.Sum256([]byte("abc")); got != want {
 		t.Errorf("Hash = %x, want %x", got, want)
-	}
-}
-
-// FuzzParseKey holds the hand-written parser to a library's reading of structured fields.
-func FuzzParseKey(f *testing.F) {
-	for _, seed := range []string{
-		"abc", `"abc"`, `"a\"b"`, `"a\\"`, `"a";v=1`, `"a", "b"`, `"`, `""`, " x ", "ä", `"\n"`, "a,b", "a b", "\x00",
-		strings.Repeat("k", 256), `"` + strings.Repeat(`\"`, 255) + `"`,
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		key, err := idempotency.ParseKey([]string{value})
-		if err == nil {
-			checkAccepted(t, value, key)
-			return
-		}
-		if len(err.Error()) > 250 {
-			t.Errorf("an error of %d bytes for a value of %d", len(err.Error()), len(value))
-		}
-		// What is refused although the library takes it: parameters, an empty or an overlong key.
-		item, sfErr := httpsfv.UnmarshalItem([]string{value})
-		if s, ok := item.Value.(string); sfErr == nil && ok && len(item.Params.Names()) == 0 && s != "" && len(s) <= 255 {
-			t.Errorf("ParseKey(%q) = %v; the library reads %q", value, err, s)
-		}
-	})
-}
-
-func checkAccepted(t *testing.T, value string, key idempotency.Key) {
-	t.Helper()
-	if len(key) < 1 || len(key) > 255 {
-		t.Errorf("ParseKey(%q) has %d bytes", value, len(key))
-	}
-	quoted, err := httpsfv.Marshal(httpsfv.NewItem(string(key)))
-	if err != nil {
-		t.Fatalf("ParseKey(%q) = %q, which no sf-string can hold: %v", value, key, err)
-	}
-	if again, err := idempotency.ParseKey([]string{quoted}); err != nil || again != key {
-		t.Errorf("the quoted spelling %s of %q reads as %q, %v", quoted, key, again, err)
-	}
-	trimmed := strings.Trim(value, " \t")
-	if trimmed[0] != '"' {
-		return
-	}
-	item, err := httpsfv.UnmarshalItem([]string{trimmed})
-	if err != nil || item.Value != string(key) {
-		t.Errorf("ParseKey(%q) = %q; the library reads %v, %v", value, key, item.Value, err)
 	}
 }

@@ -1,7 +1,6 @@
 package strictjson_test
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"regexp"
@@ -122,45 +121,4 @@ func TestThirtyTwoLevelsAreTaken(t *testing.T) {
 	if err := strictjson.Decode([]byte(text), &body{}); err != nil {
 		t.Error(err)
 	}
-}
-
-// FuzzStrictDecode: what is taken, the lenient standard decoder understands in the same way, and what is refused is
-// refused with a code, a short text and nothing of the program in it.
-func FuzzStrictDecode(f *testing.F) {
-	for _, seed := range []string{
-		`{"amount":1,"currency":"EUR","items":[{"name":"Tea","quantity":2}],"metadata":{"a":"b"}}`, `{"Amount":1}`,
-		`{"amount":1.0}`, `{"amount":null}`, `{"amount":1,"amount":2}`, `{"at":"2026-01-02T03:04:05Z"}`, `{} {}`, `[[[[`,
-		`{"count":256}`, `{"any":[1,{"a":true}]}`, "{\"currency\":\"\xff\"}", `{"currency":"\ud800"}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var got, want body
-		err := strictjson.Decode(data, &got)
-		if err == nil {
-			if err := json.Unmarshal(data, &want); err != nil {
-				t.Fatalf("taken, but the standard library says %v: %q", err, data)
-			}
-			if a, b := marshal(t, got), marshal(t, want); a != b {
-				t.Errorf("%q is read as %s, and by the standard library as %s", data, a, b)
-			}
-			return
-		}
-		refused, ok := errors.AsType[*strictjson.Error](err)
-		if !ok || refused.Code == "" || refused.Offset < 0 || refused.Offset > int64(len(data)) {
-			t.Fatalf("Decode(%q) = %#v", data, err)
-		}
-		if len(refused.Detail) > 600 {
-			t.Errorf("a detail of %d bytes", len(refused.Detail))
-		}
-	})
-}
-
-func marshal(t *testing.T, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
