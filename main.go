@@ -33,6 +33,8 @@ func routes(a *app.App) http.Handler {
 		middleware.AccessLog(a.Log, a.Metrics),
 		middleware.Recover(a.Fail),
 		middleware.Headers(),
+		middleware.OneFraming(),
+		middleware.BodyTime(),
 	)
 	r.NoRoute(func(c *gin.Context) { a.Fail(c, problem.New(problem.CodeNotFound, "There is no such route.")) })
 	r.NoMethod(func(c *gin.Context) {
