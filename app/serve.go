@@ -71,12 +71,13 @@ func listen(ctx context.Context, name, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// publicServer has a deadline for everything a slow client could drag out. Bodies have one of their own (middleware.Body).
+// publicServer has a deadline for everything a slow client could drag out. Bodies have one of their own (middleware.Body,
+// middleware.BodyTime). No request is answered past the handler: net/http would take OPTIONS * for itself.
 func (a *App) publicServer(handler http.Handler) *http.Server {
 	longest := a.Config.IdempotencyLease + a.Config.MaxWait + a.Config.CompletionBudget
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: longest + 30*time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug), DisableGeneralOptionsHandler: true,
 	}
 }
 
