@@ -153,7 +153,7 @@ func (m *Idempotency[T]) body(c *gin.Context) ([]byte, error) {
 
 // checkMediaType returns the media type of a body, and nothing for a request without one.
 func checkMediaType(r *http.Request, body []byte) (string, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" {
+	if strings.Join(r.Header.Values("Content-Encoding"), "") != "" { // Get would see the first line only
 		return "", fmt.Errorf("%w: Content-Encoding is not supported, send the body as it is", ErrMediaType)
 	}
 	values := r.Header.Values("Content-Type")
