@@ -49,13 +49,14 @@ func NewAuthenticator(merchants *Merchants, watch Revocations) *Authenticator {
 }
 
 // Check returns the merchant and the id of a valid key. The secret is compared in constant time, cached or not. A key
-// that isn't cached is looked up only if mayAsk returns nil: guessing keys must not cost a query each.
+// that isn't cached is looked up only if mayAsk returns nil: guessing keys must not cost a query each. A wrong secret is
+// looked up like an unknown id, cached or not: how long a refusal takes must not tell which ids exist and are in use.
 func (a *Authenticator) Check(ctx context.Context, token string, mayAsk func() error) (merchant uuid.UUID, keyID string, err error) {
 	id, hash, err := models.ParseAPIKey(token)
 	if err != nil {
 		return uuid.Nil, "", ErrUnknownKey
 	}
-	key, err := a.find(ctx, id, mayAsk)
+	key, err := a.find(ctx, id, hash, mayAsk)
 	if errors.Is(err, ErrNotFound) {
 		return uuid.Nil, "", ErrUnknownKey
 	}
@@ -68,12 +69,12 @@ func (a *Authenticator) Check(ctx context.Context, token string, mayAsk func() e
 	return key.MerchantID, id, nil
 }
 
-func (a *Authenticator) find(ctx context.Context, id string, mayAsk func() error) (models.APIKey, error) {
+func (a *Authenticator) find(ctx context.Context, id string, secretHash [32]byte, mayAsk func() error) (models.APIKey, error) {
 	epoch := a.watch.Epoch() // before the load: a revocation in between makes the entry stale at once
 	a.mu.RLock()
 	entry, ok := a.known[id]
 	a.mu.RUnlock()
-	if ok && entry.epoch == epoch && time.Since(entry.loaded) < keyAge {
+	if ok && entry.epoch == epoch && time.Since(entry.loaded) < keyAge && entry.key.Verify(secretHash) {
 		return entry.key, nil
 	}
 	if err := mayAsk(); err != nil {
