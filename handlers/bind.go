@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -60,6 +61,9 @@ func query(c *gin.Context, allowed ...string) (url.Values, error) {
 		}
 		if len(all) > 1 {
 			return nil, &ParameterError{name, "was sent more than once"}
+		}
+		if !utf8.ValidString(all[0]) || strings.ContainsRune(all[0], 0) { // Postgres would fail on it, and be taken for away
+			return nil, &ParameterError{name, "is not text in UTF-8"}
 		}
 	}
 	return values, nil
