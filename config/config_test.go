@@ -198,6 +198,8 @@ func TestAWrongSecretIsNamedButNotShown(t *testing.T) {
 		"SECRET_KEY":   "hunter2",
 		"DATABASE_URL": "mysql://u:hunter2@h/d",
 		"REDIS_URL":    "http://u:hunter2@h",
+		"PROVIDER_URL": "ftp://u:hunter2@h",
+		"ADDR":         "postgres://u:hunter2@h/d", // a secret in the wrong place is still one
 	}
 	for name, value := range wrong {
 		for _, args := range [][]string{nil, {"--" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + "=" + value}} {

@@ -87,6 +87,9 @@ func decode(value *kong.Value, text string, target reflect.Value) error {
 	case Secret, SecretKeys:
 		refused.Value, refused.Secret = "", true
 	}
+	if strings.Contains(text, "@") { // a URL with a password in it, perhaps of another setting
+		refused.Value, refused.Secret = "", true
+	}
 	return refused
 }
 
