@@ -94,7 +94,7 @@ func (a *App) openDatabase(ctx context.Context) (err error) {
 
 func (a *App) openGate() (err error) {
 	if a.redis, err = repository.OpenRedis(a.stores.redis, a.Log); err != nil {
-		return err
+		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	rate := a.Config.RateLimit
 	a.Gate = repository.NewRedisGate(a.redis, repository.GateConfig{
