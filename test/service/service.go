@@ -51,7 +51,8 @@ type Service struct {
 // process is one life of a service.
 type process struct {
 	cmd        *exec.Cmd
-	log        *lines
+	log        *lines        // stderr
+	out        *lines        // stdout
 	ended      chan struct{} // closed when the process is gone and its log complete
 	url, admin string
 }
@@ -94,10 +95,10 @@ func (s *Service) Replica(env map[string]string) *Service {
 func (s *Service) Restart() {
 	s.t.Helper()
 	s.Kill()
-	p := &process{log: newLines(), ended: make(chan struct{})}
+	p := &process{log: newLines(), out: newLines(), ended: make(chan struct{})}
 	p.cmd = exec.Command(Binary(s.t, s.Options.Build...)) // ends with Kill, which cleanUp calls
 	p.cmd.Env, p.cmd.Dir = s.Environment(), s.t.TempDir()
-	p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.log, attributes(), 5*time.Second
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.out, p.log, attributes(), 5*time.Second
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -161,6 +162,9 @@ func (s *Service) BlockLog() (unblock func()) {
 	return unblock
 }
 
+// Output is what it wrote to stdout so far.
+func (s *Service) Output() string { return s.current().out.String() }
+
 // Signal sends a signal to the process.
 func (s *Service) Signal(sig syscall.Signal) {
 	s.t.Helper()
@@ -219,7 +223,7 @@ func notable(text string) string {
 func (s *Service) cleanUp() {
 	s.Kill()
 	for _, p := range s.past {
-		text := p.log.String()
+		text := p.log.String() + p.out.String()
 		for _, secret := range s.secrets {
 			if strings.Contains(text, secret) {
 				s.t.Errorf("a secret stands in the service's log")
