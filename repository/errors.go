@@ -49,10 +49,16 @@ func classify(label string, err error, commits bool) error {
 	if errors.Is(err, idempotency.ErrSerialization) {
 		return err
 	}
-	if commits && !pgconn.SafeToRetry(err) {
+	if commits && !unsent(err) {
 		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrCommitUnknown, err)
 	}
 	return fmt.Errorf("%s: %w: %w", label, idempotency.ErrUnavailable, err)
+}
+
+// unsent tells whether the driver proves that nothing was sent. "conn closed" proves it only before a batch is sent, where
+// sendBatch asks by itself: in exec mode pgx says the same when the connection breaks while the answer is awaited.
+func unsent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
 
 func refused(label string, err *pgconn.PgError) error {

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,12 +15,12 @@ import (
 	"github.com/payonce/payonce/test/stores"
 )
 
-// lossyProxy forwards to Redis, and while lossy it swallows what Redis answers.
+// lossyProxy forwards to a store, and while lossy it swallows what the store answers.
 type lossyProxy struct {
 	net.Listener
-	target string
+	target string // an address, or the path of a socket
 	lossy  atomic.Bool
-	passed atomic.Int64 // bytes towards Redis
+	passed atomic.Int64 // bytes towards the store
 }
 
 func newLossyProxy(t *testing.T, target string) *lossyProxy {
@@ -47,7 +48,11 @@ func newLossyProxy(t *testing.T, target string) *lossyProxy {
 }
 
 func (p *lossyProxy) forward(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+	network := "tcp"
+	if filepath.IsAbs(p.target) {
+		network = "unix"
+	}
+	server, err := net.Dial(network, p.target)
 	if err != nil {
 		_ = client.Close()
 		return
@@ -60,7 +65,7 @@ func (p *lossyProxy) forward(client net.Conn) {
 		for {
 			n, err := from.Read(buf)
 			if n > 0 && lose() {
-				return // the connection breaks after Redis has acted
+				return // the connection breaks after the store has acted
 			}
 			if n > 0 {
 				_, _ = to.Write(buf[:n])

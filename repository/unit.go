@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -190,6 +191,9 @@ func typed(args []any) []any {
 }
 
 func sendBatch(ctx context.Context, conn *pgx.Conn, queue []statement, commits bool) error {
+	if conn.IsClosed() {
+		return fmt.Errorf("%s: %w: %w", queue[0].label, idempotency.ErrUnavailable, pgconn.ErrConnClosed)
+	}
 	batch := &pgx.Batch{}
 	for _, s := range queue {
 		batch.Queue(s.sql, typed(s.args)...)
