@@ -101,6 +101,23 @@ func TestALostRaceIsRunAgainAtMostThreeTimes(t *testing.T) {
 	}
 }
 
+// What the first run read, the transaction that won the race may have changed.
+func TestALostRaceIsRunAgainWithReadsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s, runs, reads := newStore(), 0, 0
+	s.race = 2
+	work := writing(&runs)
+	work.Local.Reads = func(*tx) { reads++ }
+	if _, err := idempotency.New(s, nil, idempotency.Options{}).Do(t.Context(), request(), work); err != nil || reads != runs || runs != 3 {
+		t.Errorf("local: %d reads for %d runs, %v", reads, runs, err)
+	}
+	s, o := newStore(), &operation{}
+	s.race = 2
+	if _, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o)); err != nil || o.reads != 3 {
+		t.Errorf("external: %d reads for 3 runs, %v", o.reads, err)
+	}
+}
+
 func TestASurelyFailedSendIsTakenBack(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("connection refused")
@@ -218,7 +235,10 @@ func TestAClientThatHangsUpDoesNotReachTheWork(t *testing.T) {
 		}
 		return idempotency.Answer{Truth: "charged"}
 	}}
-	if out, err := idempotency.New(s, o, idempotency.Options{}).Do(ctx, request(), charging(o)); err != nil || out.Response.Status != 201 {
+	out, err := idempotency.New(s, o, idempotency.Options{}).Do(ctx, request(), charging(o))
+	if errors.Is(err, context.Canceled) {
+		t.Error("T2 heard of the client")
+	} else if err != nil || out.Response.Status != 201 {
 		t.Error(err)
 	}
 }

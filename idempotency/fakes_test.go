@@ -2,6 +2,7 @@ package idempotency_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 // tx is the fake's transaction: the effects that commit with it.
 type tx struct {
 	req     idempotency.Request
+	mine    bool // holds the key
 	effects []string
 }
 
@@ -32,6 +34,7 @@ type store struct {
 	effects []string
 	next    doubt
 	lease   time.Duration
+	open    int // transactions that were begun and have not ended
 	race    int // how many COMMITs to come lose a race
 	away    int // how many settlements to come find the store away
 }
@@ -46,6 +49,7 @@ func (s *store) Begin(_ context.Context, req idempotency.Request, reads func(*tx
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &tx{req: req}
+	s.open++
 	if reads != nil {
 		reads(t)
 	}
@@ -55,7 +59,7 @@ func (s *store) Begin(_ context.Context, req idempotency.Request, reads func(*tx
 	if s.held[req.KeyHash] {
 		return t, idempotency.Found{}, nil
 	}
-	s.held[req.KeyHash] = true
+	s.held[req.KeyHash], t.mine = true, true
 	return t, idempotency.Found{Mine: true}, nil
 }
 
@@ -97,7 +101,7 @@ func (s *store) Claim(_ context.Context, t *tx, rec *idempotency.Record) error {
 func (s *store) insert(t *tx, rec *idempotency.Record, state idempotency.State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.held, t.req.KeyHash)
+	s.end(t)
 	rec.State = state
 	return s.commit(func() {
 		kept := *rec
@@ -109,7 +113,15 @@ func (s *store) insert(t *tx, rec *idempotency.Record, state idempotency.State) 
 func (s *store) Rollback(t *tx) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.held, t.req.KeyHash)
+	s.end(t)
+}
+
+// end closes a transaction, which frees its key.
+func (s *store) end(t *tx) {
+	s.open--
+	if t.mine {
+		delete(s.held, t.req.KeyHash)
+	}
 }
 
 func (s *store) mine(claim idempotency.Claim) *idempotency.Record {
@@ -120,9 +132,12 @@ func (s *store) mine(claim idempotency.Claim) *idempotency.Record {
 	return rec
 }
 
-func (s *store) Settle(_ context.Context, claim idempotency.Claim, writes func(*tx) (*idempotency.Response, error)) (*idempotency.Record, error) {
+func (s *store) Settle(ctx context.Context, claim idempotency.Claim, writes func(*tx) (*idempotency.Response, error)) (*idempotency.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("%w: %w", idempotency.ErrUnavailable, ctx.Err())
+	}
 	if s.away > 0 {
 		s.away--
 		return nil, idempotency.ErrUnavailable
@@ -208,6 +223,7 @@ type operation struct {
 	call   func(ctx context.Context) idempotency.Answer
 	lookUp func() idempotency.Answer
 	calls  int
+	reads  int
 }
 
 func (*operation) Name() string { return "charge" }
@@ -215,7 +231,7 @@ func (*operation) Resource() idempotency.Resource {
 	return idempotency.Resource{Type: "charge", ID: [16]byte{1}}
 }
 func (o *operation) Ready() error { return o.ready }
-func (*operation) Reads(*tx)      {}
+func (o *operation) Reads(*tx)    { o.reads++ }
 func (o *operation) Prepare(_ context.Context, t *tx, _ idempotency.Claim) error {
 	t.effects = append(t.effects, "prepared")
 	return nil

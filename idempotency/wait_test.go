@@ -121,3 +121,37 @@ func TestWaitingEndsAfterItsTimeAndIsBounded(t *testing.T) {
 		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock: the first ends
 	})
 }
+
+// Two engines are two replicas: nothing but the store tells one of the other's request.
+func TestACopyThatWaitsAtAnotherReplicaKeepsNoTransactionOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, o, runs := newStore(), &operation{}, 0
+		req := request()
+		req.Wait = 5 * time.Second
+		var group sync.WaitGroup
+		group.Go(func() { _, _ = idempotency.New(s, nil, idempotency.Options{}).Do(t.Context(), req, slow(&runs, nil)) })
+		synctest.Wait()
+		for _, work := range []idempotency.Work[*tx]{writing(&runs), charging(o)} {
+			group.Go(func() {
+				out, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), req, work)
+				if err != nil || !out.Replayed() || !out.Waited {
+					t.Errorf("%+v, %v", out, err)
+				}
+			})
+		}
+		for range 5 {
+			synctest.Wait()
+			s.mu.Lock()
+			if s.open != 1 { // the first one's
+				t.Errorf("%d transactions are open while copies wait", s.open)
+			}
+			s.mu.Unlock()
+			time.Sleep(150 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+		}
+		group.Wait()
+		if runs != 1 || o.calls != 0 {
+			t.Errorf("%d runs, %d calls", runs, o.calls)
+		}
+	})
+}
