@@ -1,7 +1,6 @@
 package operations_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -214,39 +213,6 @@ func TestAReSendAfterATakeoverIsNotSent(t *testing.T) {
 	s.checkDue(1)
 	if n := len(s.payer.sent); n != 1 {
 		t.Errorf("sent %d times", n)
-	}
-}
-
-func TestSeveralCheckersCheckEachPaymentOnce(t *testing.T) {
-	s := unresolved(t)
-	for range 9 {
-		order := models.NewID()
-		s.exec(`INSERT INTO orders (merchant_id, id, currency, amount_total, amount_reserved) VALUES ($1, $2, 'EUR', 1999, 1999)`, s.merchant, order)
-		s.exec(`INSERT INTO payments (merchant_id, id, order_id, currency, idempotency_key_hash, provider, payment_method, amount)
-			VALUES ($1, $2, $2, 'EUR', $3, 'stripe', 'pm_card_visa', 1999)`, s.merchant, order, order[:])
-		s.exec(`INSERT INTO provider_attempts (merchant_id, id, payment_id, operation, operation_id, provider, provider_key, attempt_no,
-			status, claim_id) VALUES ($1, $2, $2, 'authorize', $2, 'stripe', $3, 1, 'unknown', gen_random_uuid())`, s.merchant, order, order.String())
-	}
-	s.exec(`UPDATE provider_attempts SET next_check_at = now()`)
-	var group sync.WaitGroup
-	checked := make([]int, 5)
-	for i := range checked {
-		group.Go(func() { checked[i], _ = s.ops.CheckDue(t.Context(), 4) })
-	}
-	group.Wait()
-	rest, err := s.ops.CheckDue(t.Context(), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range checked {
-		rest += n
-	}
-	asked := map[string]int{}
-	for _, f := range s.payer.found {
-		asked[f.PaymentID]++
-	}
-	if rest != 10 || len(asked) != 10 || len(s.payer.found) != 10 {
-		t.Errorf("claimed %d, asked %v", rest, asked)
 	}
 }
 

@@ -77,3 +77,23 @@ func TestAReplayDoesNotWaitForItsOrder(t *testing.T) {
 	}
 	s.payAndExpect(201) // to wait would end as 503
 }
+
+// An entry that the ledger refuses takes the whole settlement with it: no money moves that no entry tells of.
+func TestMoneyThatTheLedgerRefusesIsNotTaken(t *testing.T) {
+	s := openShop(t)
+	s.payer.says(intent("succeeded"))
+	s.exec(`ALTER TABLE ledger_postings ADD CONSTRAINT closed CHECK (false)`)
+	out, err := s.pay("k", models.CaptureAutomatic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Response.Status != 202 {
+		t.Errorf("the ledger refuses, and the answer is %d", out.Response.Status)
+	}
+	s.expect(pending)
+	s.exec(`ALTER TABLE ledger_postings DROP CONSTRAINT closed`)
+	s.checkDue(1)
+	want := paid
+	want.Record, want.Events = "completed 202 1", "2 payment.processing req_1, 3 payment.succeeded"
+	s.expect(want)
+}
