@@ -1,41 +1,42 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/payonce/payonce/test/proxy"
 	"github.com/payonce/payonce/test/stores"
 )
 
 // metered are two replicas whose every word to the stores is counted.
 type metered struct {
-	t               *testing.T
-	first, second   *service
-	postgres, redis *meter
-	flush           func()
+	first, second *service
+	postgres      *proxy.Postgres
+	redis         *proxy.Redis
+	flush         func()
 }
 
 func startMetered(t *testing.T) *metered {
 	t.Helper()
-	database := stores.Database(t)
-	config, err := pgx.ParseConfig(database)
+	redisURL := stores.Redis(t)
+	options, err := redis.ParseURL(redisURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	options, err := redis.ParseURL(stores.Redis(t))
-	if err != nil {
+	m := &metered{}
+	// Not the test's context: the services, which end after it does, still speak through them.
+	if m.postgres, err = proxy.NewPostgres(context.Background(), stores.Database(t)); err != nil {
 		t.Fatal(err)
 	}
-	m := &metered{
-		t:        t,
-		postgres: startMeter(t, "unix", filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port))),
-		redis:    startMeter(t, options.Network, options.Addr),
+	t.Cleanup(m.postgres.Close)
+	if m.redis, err = proxy.NewRedis(context.Background(), redisURL); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(m.redis.Close)
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
 	m.flush = func() {
@@ -43,13 +44,8 @@ func startMetered(t *testing.T) *metered {
 			t.Error(err)
 		}
 	}
-	address := m.redis.address
-	if options.Password != "" {
-		address = options.Username + ":" + options.Password + "@" + address
-	}
 	settings := map[string]string{
-		"DATABASE_URL":      fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, m.postgres.address, config.Database),
-		"REDIS_URL":         fmt.Sprintf("redis://%s/%d", address, options.DB),
+		"DATABASE_URL": m.postgres.URL(), "REDIS_URL": m.redis.URL(),
 		"RECOVERY_INTERVAL": "5m", "CLEANUP_INTERVAL": "1h",
 	}
 	m.first, m.second = startService(t, settings), startService(t, settings)
@@ -60,11 +56,11 @@ func startMetered(t *testing.T) *metered {
 // of measures round trips per request, over enough requests that the watch's two polls a second round away.
 func (m *metered) of(request func(i int)) (postgres, redis float64) {
 	const times = 40
-	before := [2]int64{m.postgres.trips.Load(), m.redis.trips.Load()}
+	before := [2]int64{m.postgres.Trips(), m.redis.Trips()}
 	for i := range times {
 		request(i)
 	}
-	return float64(m.postgres.trips.Load()-before[0]) / times, float64(m.redis.trips.Load()-before[1]) / times
+	return float64(m.postgres.Trips()-before[0]) / times, float64(m.redis.Trips()-before[1]) / times
 }
 
 // TestTheBudgetOfRoundTripsIsKept counts what each path costs. Publishing an outcome, and rolling a replay's transaction
