@@ -2,59 +2,16 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
-	"strings"
+	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
 )
 
 // settleLimit is how long it may take after the last fault until nothing is open any more: lease, recovery interval and
 // provider timeout of the hasty settings, then the checks of a payment whose outcome is unknown.
 const settleLimit = 25 * time.Second
-
-// violations are what must never be found, whatever happened before. Each row that one of them returns is a failure.
-// They hold at any moment; what is still open is settled's business.
-func violations() map[string]string {
-	return map[string]string{
-		"something that is no outcome was stored": `SELECT status FROM idempotency_keys
-		WHERE status IS NOT NULL AND status NOT BETWEEN 200 AND 299 AND status <> 402`,
-		"two payments under one key": `SELECT idempotency_key_hash FROM payments
-		GROUP BY merchant_id, idempotency_key_hash HAVING count(*) > 1`,
-		"two live payments for one order": `SELECT order_id FROM payments WHERE status NOT IN ('failed', 'canceled', 'expired')
-		GROUP BY merchant_id, order_id HAVING count(*) > 1`,
-		"a payment whose record does not name it": `SELECT p.id FROM payments p JOIN idempotency_keys k
-		ON k.merchant_id = p.merchant_id AND k.key_hash = p.idempotency_key_hash WHERE k.resource_id IS DISTINCT FROM p.id`,
-		"a record without its resource": `SELECT k.resource_id FROM idempotency_keys k
-		LEFT JOIN payments p ON p.merchant_id = k.merchant_id AND p.id = k.resource_id
-		LEFT JOIN orders o ON o.merchant_id = k.merchant_id AND o.id = k.resource_id
-		WHERE p.id IS NULL AND o.id IS NULL`,
-		"a payment without its record": `SELECT p.id FROM payments p LEFT JOIN idempotency_keys k
-		ON k.merchant_id = p.merchant_id AND k.key_hash = p.idempotency_key_hash WHERE k.key_hash IS NULL`,
-		"an order without its record": `SELECT o.id FROM orders o LEFT JOIN idempotency_keys k
-		ON k.merchant_id = o.merchant_id AND k.resource_id = o.id WHERE k.key_hash IS NULL`,
-		"captured money and the ledger differ": `SELECT p.id FROM payments p LEFT JOIN captures c
-		ON c.merchant_id = p.merchant_id AND c.payment_id = p.id AND c.status = 'succeeded'
-		LEFT JOIN ledger_entries e ON e.merchant_id = c.merchant_id AND e.kind = 'capture' AND e.source_id = c.id
-		LEFT JOIN ledger_postings l ON l.merchant_id = e.merchant_id AND l.entry_id = e.id AND l.currency = p.currency
-		GROUP BY p.merchant_id, p.id HAVING p.amount_captured <> coalesce(sum(l.amount), 0)`,
-		"a posting that belongs to no capture": `SELECT e.id FROM ledger_entries e
-		LEFT JOIN captures c ON c.merchant_id = e.merchant_id AND c.id = e.source_id WHERE c.id IS NULL`,
-		"an order's money and its payments' differ": `SELECT o.id FROM orders o LEFT JOIN payments p
-		ON p.merchant_id = o.merchant_id AND p.order_id = o.id GROUP BY o.merchant_id, o.id
-		HAVING o.amount_paid <> coalesce(sum(p.amount_captured), 0) OR o.amount_reserved <>
-		coalesce(sum(p.amount) FILTER (WHERE p.status IN ('processing', 'requires_action', 'requires_capture')), 0)`,
-		"a succeeded payment without its event": `SELECT p.id FROM payments p WHERE p.status = 'succeeded' AND
-		(SELECT count(*) FROM events e WHERE e.merchant_id = p.merchant_id AND e.resource_id = p.id
-			AND e.type = 'payment.succeeded') <> 1`,
-		"an attempt that outlived its payment's question": `SELECT a.id FROM provider_attempts a JOIN payments p
-		ON p.merchant_id = a.merchant_id AND p.id = a.payment_id
-		WHERE a.status IN ('sent', 'unknown') AND p.status NOT IN ('processing', 'requires_action')`,
-	}
-}
 
 const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress') +
 	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review')`
@@ -65,92 +22,27 @@ func (s *shop) settled() {
 	service.Within(s.t, settleLimit, "everything is settled", func() bool { return s.number(openRows) == 0 })
 }
 
-// check waits until everything is settled and reads Postgres, the provider's book and the clients' history.
-func (s *shop) check() {
+// check waits until everything is settled and holds Postgres, the provider's book and the clients' history against each
+// other. A test in which a rule can't hold names it.
+func (s *shop) check(except ...check.Rule) {
 	s.t.Helper()
 	s.settled()
-	s.invariants()
-	s.remembered()
-	s.charges()
-}
-
-func (s *shop) invariants() {
-	s.t.Helper()
-	for what, query := range violations() {
-		if n := s.number("SELECT count(*) FROM (" + query + ") found"); n > 0 {
-			s.t.Errorf("%s: %d times", what, n)
-		}
-	}
-}
-
-// remembered: whatever a client was told stands in Postgres, byte for byte.
-func (s *shop) remembered() {
-	s.t.Helper()
-	for key, resp := range s.outcomes() {
-		hash := sha256.Sum256([]byte(key))
-		n := s.number(`SELECT count(*) FROM idempotency_keys WHERE key_hash = $1 AND
-			(state = 'expired' OR (state = 'completed' AND status = $2 AND body = $3))`, hash[:], resp.Status, resp.Body)
-		if n < 1 {
-			s.t.Errorf("no record holds what was answered under the key %s: %s", key, resp)
-		}
-	}
-}
-
-// paid is what our side says about a payment that took or holds money.
-type paid struct {
-	amount   int64
-	currency string
-	review   bool
-}
-
-// charges: our payments and the provider's charges are the same set, with the same amounts.
-func (s *shop) charges() {
-	s.t.Helper()
-	ours := s.payments()
-	keys := map[string]bool{}
-	for _, charge := range s.provider().Charges() {
-		payment := charge.Metadata["payment_id"]
-		p, known := ours[payment]
-		switch {
-		case !known:
-			s.t.Errorf("charge %s belongs to no payment that took money: %s", charge.ID, payment)
-		case !p.review && (p.amount != charge.Amount || !strings.EqualFold(p.currency, charge.Currency)):
-			s.t.Errorf("charge %s of %d %s is %d %s here", charge.ID, charge.Amount, charge.Currency, p.amount, p.currency)
-		}
-		if keys[charge.IdempotencyKey] {
-			s.t.Errorf("two charges under the provider key %s", charge.IdempotencyKey)
-		}
-		keys[charge.IdempotencyKey] = true
-		delete(ours, payment)
-	}
-	for payment, p := range ours {
-		if !p.review {
-			s.t.Errorf("payment %s has no charge of its own", payment)
-		}
-	}
-}
-
-func (s *shop) payments() map[string]paid {
-	s.t.Helper()
-	rows, err := s.db.QueryContext(context.Background(), `SELECT id, amount, currency, status_reason IS NOT DISTINCT FROM 'needs_review'
-		FROM payments WHERE status IN ('succeeded', 'requires_capture') OR status_reason = 'needs_review'`)
+	s.mu.Lock()
+	history := slices.Clone(s.history)
+	s.mu.Unlock()
+	report, err := check.Run(context.Background(), check.Input{
+		DB: s.db, Book: s.provider().Charges(), History: check.Events(history), SameClock: true,
+	})
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
+		return
 	}
-	defer func() { _ = rows.Close() }()
-	ours := map[string]paid{}
-	for rows.Next() {
-		var (
-			id uuid.UUID
-			p  paid
-		)
-		if err := rows.Scan(&id, &p.amount, &p.currency, &p.review); err != nil {
-			s.t.Fatal(err)
+	for _, v := range report.Violations {
+		if !slices.Contains(except, v.Rule) {
+			s.t.Errorf("%s: %s", v.Rule, v.Detail)
 		}
-		ours[models.FormatID(models.PrefixPayment, id)] = p
 	}
-	if err := rows.Err(); err != nil {
-		s.t.Fatal(err)
+	if report.Outcomes == 0 {
+		s.t.Error("no outcome stands in the history: nothing was checked")
 	}
-	return ours
 }

@@ -127,7 +127,7 @@ func TestTwoPayloadsAtOnceUnderOneKeyExecuteOne(t *testing.T) {
 func TestTwoMerchantsMayUseOneKey(t *testing.T) {
 	t.Parallel()
 	s := open(t, service.Options{})
-	other := s.service.NewMerchant()
+	other := s.service.NewMerchant().Recorded(s.record)
 	clients := []*service.Client{s.Client, other}
 	orders := []string{s.CreateOrder(), other.CreateOrder()}
 	first := copies(2, func(i int) service.Response { return s.payAt(clients[i], orders[i], "pm_card_visa", "shared") })

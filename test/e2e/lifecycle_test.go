@@ -10,6 +10,7 @@ import (
 
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -71,7 +72,7 @@ func TestAForgottenKeyStillChargesNobodyTwice(t *testing.T) {
 		}
 	}
 	s.counts(1, 1)
-	s.charges()
+	s.check(check.Committed, check.RecordOfPayment, check.RecordOfOrder) // the records are gone on purpose
 }
 
 func TestATerminatedServiceFinishesWhatItAccepted(t *testing.T) {

@@ -6,16 +6,15 @@ import (
 	"context"
 	"database/sql"
 	"flag"
-	"maps"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of shop.db
 
+	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -53,14 +52,14 @@ type shop struct {
 	db      *sql.DB
 
 	mu      sync.Mutex
-	answers map[string]service.Response // the outcome that was seen first, by merchant and key
+	history []check.Event
 }
 
 // open starts a service with a merchant; at the end of the test everything is checked.
 func open(t *testing.T, opt service.Options) *shop {
 	t.Helper()
-	s := &shop{t: t, service: service.Start(t, opt), answers: map[string]service.Response{}}
-	s.Client = s.service.NewMerchant()
+	s := &shop{t: t, service: service.Start(t, opt)}
+	s.Client = s.service.NewMerchant().Recorded(s.record)
 	db, err := sql.Open("pgx", s.service.Options.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
@@ -72,37 +71,31 @@ func open(t *testing.T, opt service.Options) *shop {
 
 func (s *shop) provider() *service.Simulator { return s.service.Simulator }
 
-// saw remembers an outcome, and holds every later one under the same key against it.
-func (s *shop) saw(c *service.Client, key string, resp service.Response) service.Response {
-	s.t.Helper()
-	if resp.Err != nil || resp.Status < 200 || (resp.Status > 299 && resp.Status != http.StatusPaymentRequired) {
-		return resp
-	}
+func (s *shop) record(e check.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first, known := s.answers[c.APIKey()+" "+key]
-	if !known {
-		s.answers[c.APIKey()+" "+key] = resp
-	} else if !first.Same(resp) {
-		s.t.Errorf("two answers under the key %s:\n%s\n%s", key, first, resp)
-	}
-	return resp
+	s.history = append(s.history, e)
 }
 
-// outcomes are the answers under the merchant's own keys.
+// outcomes are the payments that clients were told of, by their keys.
 func (s *shop) outcomes() map[string]service.Response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	own := map[string]service.Response{}
-	for name, resp := range maps.All(s.answers) {
-		if key, ok := strings.CutPrefix(name, s.APIKey()+" "); ok {
-			own[key] = resp
+	paid := map[string]service.Response{}
+	for _, e := range s.history {
+		if e.Path != "/v1/payments" || e.Status != http.StatusCreated {
+			continue
 		}
+		header := http.Header{}
+		for name, value := range e.Header {
+			header.Set(name, value)
+		}
+		paid[e.Key] = service.Response{Status: e.Status, Header: header, Body: []byte(e.Body)}
 	}
-	return own
+	return paid
 }
 
-// pay pays at this replica, and remembers what came back.
+// pay pays at this replica.
 func (s *shop) pay(order, method, key string, headers ...string) service.Response {
 	s.t.Helper()
 	return s.payAt(s.Client, order, method, key, headers...)
@@ -110,7 +103,7 @@ func (s *shop) pay(order, method, key string, headers ...string) service.Respons
 
 func (s *shop) payAt(c *service.Client, order, method, key string, headers ...string) service.Response {
 	s.t.Helper()
-	return s.saw(c, key, c.Pay(order, method, key, headers...))
+	return c.Pay(order, method, key, headers...)
 }
 
 // begin pays without waiting for the answer.
@@ -120,10 +113,10 @@ func (s *shop) begin(order, method, key string) <-chan service.Response {
 	return answer
 }
 
-// order makes an order under a key, and remembers what came back.
+// order makes an order under a key.
 func (s *shop) order(c *service.Client, key string) service.Response {
 	s.t.Helper()
-	return s.saw(c, key, c.Post("/v1/orders", key, service.OrderBody))
+	return c.Post("/v1/orders", key, service.OrderBody)
 }
 
 // insist sends until there is an outcome, as a client should: the same request with the same key.

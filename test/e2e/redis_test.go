@@ -154,7 +154,7 @@ func TestALyingRedisIsNotBelieved(t *testing.T) {
 	r := stores.StartRealRedis(t)
 	s := open(t, service.Options{RedisURL: r.URL()})
 	reader := s.service.Replica(nil) // its own memory holds nothing of what is asked
-	mine, theirs := s.Client, s.service.NewMerchant()
+	mine, theirs := s.Client, s.service.NewMerchant().Recorded(s.record)
 	c := redisClient(r.URL())
 	t.Cleanup(func() { _ = c.Close() })
 	for name, lie := range map[string]func(values [2][]byte) [2][]byte{

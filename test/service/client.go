@@ -16,6 +16,7 @@ import (
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
 	"github.com/payonce/payonce/test/apicheck"
+	"github.com/payonce/payonce/test/check"
 )
 
 // Merchant makes a merchant with an API key.
@@ -39,10 +40,12 @@ func Merchant(t testing.TB, databaseURL string) (id, apiKey string) {
 
 // Client is one merchant at one replica. It never sends a request twice by itself. Safe for concurrent use.
 type Client struct {
-	service *Service
-	url     func() string
-	apiKey  string
-	http    *http.Client
+	service  *Service
+	merchant string // empty when only the key is known
+	apiKey   string
+	via      string // instead of the replica's address
+	http     *http.Client
+	record   func(check.Event)
 }
 
 // Client returns a client of this replica; it finds the replica again after a restart.
@@ -55,7 +58,7 @@ func (s *Service) Client(apiKey string) *Client {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	s.t.Cleanup(transport.CloseIdleConnections)
-	return &Client{service: s, url: s.URL, apiKey: apiKey, http: &http.Client{
+	return &Client{service: s, apiKey: apiKey, http: &http.Client{
 		Transport: transport, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -64,19 +67,35 @@ func (s *Service) Client(apiKey string) *Client {
 // NewMerchant makes a merchant in the service's database and returns a client of it.
 func (s *Service) NewMerchant() *Client {
 	s.t.Helper()
-	_, apiKey := Merchant(s.t, s.Options.DatabaseURL)
-	return s.Client(apiKey)
+	merchant, apiKey := Merchant(s.t, s.Options.DatabaseURL)
+	c := s.Client(apiKey)
+	c.merchant = merchant
+	return c
 }
 
 // At is the same merchant at another replica.
-func (c *Client) At(s *Service) *Client { return s.Client(c.apiKey) }
+func (c *Client) At(s *Service) *Client {
+	other := s.Client(c.apiKey)
+	other.merchant, other.record = c.merchant, c.record
+	return other
+}
 
-// AtURL is the same merchant at a process that the test has started in its own way.
-func (c *Client) AtURL(url string) *Client {
+// Via is the same client through a proxy in front of its replica.
+func (c *Client) Via(url string) *Client {
+	other := c.At(c.service)
+	other.via = url
+	return other
+}
+
+// Recorded is the same client, whose every request is told to record.
+func (c *Client) Recorded(record func(check.Event)) *Client {
 	other := *c
-	other.url = func() string { return url }
+	other.record = record
 	return &other
 }
+
+// MerchantID is whose requests these are.
+func (c *Client) MerchantID() string { return c.merchant }
 
 // APIKey is the secret that the client sends.
 func (c *Client) APIKey() string { return c.apiKey }
@@ -86,13 +105,31 @@ type once struct{ io.Reader }
 
 // Send makes one request. An empty key sends no Idempotency-Key. headers are pairs of name and value.
 func (c *Client) Send(ctx context.Context, method, path, key, body string, headers ...string) Response {
+	req, err := c.request(ctx, method, path, key, body, headers)
+	if err != nil {
+		return Response{Err: err}
+	}
+	sent := time.Now()
+	resp, whole := c.exchange(req)
+	resp.Took = time.Since(sent)
+	if c.record != nil {
+		c.record(c.event(req, key, body, sent, resp, whole))
+	}
+	return resp
+}
+
+func (c *Client) request(ctx context.Context, method, path, key, body string, headers []string) (*http.Request, error) {
 	var reader io.Reader
 	if method != http.MethodGet && method != http.MethodHead {
 		reader = once{strings.NewReader(body)} // also an empty one: without a body the transport would feel free
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.url()+path, reader)
+	url := c.via
+	if url == "" {
+		url = c.service.URL()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url+path, reader)
 	if err != nil {
-		return Response{Err: err}
+		return nil, err
 	}
 	req.ContentLength = int64(len(body))
 	req.Header.Set("Authorization", "Bearer "+c.apiKey)
@@ -105,17 +142,49 @@ func (c *Client) Send(ctx context.Context, method, path, key, body string, heade
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	began := time.Now()
+	return req, nil
+}
+
+// exchange sends a request; whole tells whether a whole answer came, right or wrong.
+func (c *Client) exchange(req *http.Request) (_ Response, whole bool) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Response{Err: err, Took: time.Since(began)}
+		return Response{Err: err}, false
 	}
 	defer func() { _ = resp.Body.Close() }()
-	content, err := io.ReadAll(resp.Body)
-	if err == nil && method != http.MethodHead {
-		err = apicheck.Response(method, req.URL.EscapedPath(), resp.StatusCode, resp.Header, content)
+	answer := Response{Status: resp.StatusCode, Header: resp.Header}
+	if answer.Body, answer.Err = io.ReadAll(resp.Body); answer.Err != nil {
+		return answer, false
 	}
-	return Response{Status: resp.StatusCode, Header: resp.Header, Body: content, Err: err, Took: time.Since(began)}
+	if req.Method != http.MethodHead {
+		answer.Err = apicheck.Response(req.Method, req.URL.EscapedPath(), resp.StatusCode, resp.Header, answer.Body)
+	}
+	return answer, true
+}
+
+// event is the line that a history gets.
+func (c *Client) event(req *http.Request, key, body string, sent time.Time, resp Response, whole bool) check.Event {
+	e := check.Event{
+		Merchant: c.merchant, Key: key, Method: req.Method, Path: req.URL.RequestURI(),
+		Request: check.RequestOf(req.Method, req.URL.RequestURI(), body),
+		Sent:    check.At(sent), Answered: check.At(sent.Add(resp.Took)),
+	}
+	if resp.Err != nil {
+		e.Error = resp.Err.Error()
+	}
+	if !whole {
+		return e
+	}
+	e.Status, e.Body, e.Replayed = resp.Status, string(resp.Body), resp.Replayed()
+	for _, name := range check.ReplayedHeaders() {
+		if value := resp.Header.Get(name); value != "" {
+			if e.Header == nil {
+				e.Header = map[string]string{}
+			}
+			e.Header[name] = value
+		}
+	}
+	return e
 }
 
 // Post sends a body with a key.
@@ -187,12 +256,9 @@ func (r Response) JSON(t testing.TB, value any) {
 // Replayed tells whether the answer says that it was stored before.
 func (r Response) Replayed() bool { return r.Header.Get("Idempotent-Replayed") == "true" }
 
-// replayedHeaders are the only ones that a replay repeats.
-var replayedHeaders = []string{"Content-Type", "Location", "Link", "Content-Language", "ETag"}
-
 // Same tells whether two answers have the same status, the same bytes and the same replayed headers.
 func (r Response) Same(other Response) bool {
-	for _, name := range replayedHeaders {
+	for _, name := range check.ReplayedHeaders() {
 		if r.Header.Get(name) != other.Header.Get(name) {
 			return false
 		}

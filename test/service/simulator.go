@@ -14,18 +14,8 @@ import (
 	"time"
 
 	"github.com/payonce/payonce/provider/simulator"
+	"github.com/payonce/payonce/test/check"
 )
-
-// Charge is one line of the simulator's book.
-type Charge struct {
-	ID             string            `json:"id"`
-	IdempotencyKey string            `json:"idempotency_key"`
-	Amount         int64             `json:"amount"`
-	Currency       string            `json:"currency"`
-	Status         string            `json:"status"`
-	Requests       int               `json:"requests"` // calls seen under the key
-	Metadata       map[string]string `json:"metadata"`
-}
 
 // Simulator is a provider inside the test. Its book is in memory and outlives every fault that a test makes.
 type Simulator struct {
@@ -204,14 +194,14 @@ func (s *Simulator) pass(at **gate) {
 }
 
 // Charges lists what the provider charged, newest first.
-func (s *Simulator) Charges() []Charge { return s.list("") }
+func (s *Simulator) Charges() []check.Charge { return s.list("") }
 
-func (s *Simulator) list(query string) []Charge {
+func (s *Simulator) list(query string) []check.Charge {
 	s.t.Helper()
 	recorder := httptest.NewRecorder()
 	s.sim.AdminHandler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/simulator/charges"+query, nil))
 	var book struct {
-		Data []Charge `json:"data"`
+		Data []check.Charge `json:"data"`
 	}
 	if err := errors.Join(json.Unmarshal(recorder.Body.Bytes(), &book), asError(recorder.Code)); err != nil {
 		s.t.Errorf("read the simulator's book: %v: %s", err, recorder.Body)
