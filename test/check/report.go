@@ -53,6 +53,13 @@ const (
 	AttemptOfQuestion Rule = "no attempt outlives its payment's question"
 )
 
+// Rules are all of them.
+func Rules() []Rule {
+	return []Rule{
+		OneAnswer, OneRequest, AnswerStays, NotReused, NotExpired, Committed, CommittedBefore, OwnData, KnownResources, AsDescribed, GoodputReturns, NothingStuck, ConvergedInTime, OnlyOutcomes, OneCharge, ChargeHasPayment, PaymentHasCharge, ChargeAmount, CacheHasRecord, CacheIsOwn, LogsKeepSecrets, LogsHaveNoCrashes, OnePayment, OneLivePayment, RecordNames, ResourceOfRecord, RecordOfPayment, RecordOfOrder, LedgerOfPayment, CaptureOfEntry, LedgerSumsToZero, TrialBalance, MoneyOfOrder, EventOfPayment, AttemptOfQuestion,
+	}
+}
+
 // examples is how many violations of a rule are kept with their details.
 const examples = 10
 

@@ -75,13 +75,19 @@ func EmptyDatabase(t testing.TB) string {
 // stop and restart it. It is durable, as in production, and not migrated.
 func PrivatePostgres(t testing.TB) *embedded.Postgres {
 	t.Helper()
+	return TunedPostgres(t, nil)
+}
+
+// TunedPostgres is PrivatePostgres with server settings on top of ours.
+func TunedPostgres(t testing.TB, settings map[string]string) *embedded.Postgres {
+	t.Helper()
 	folder, err := makeFolder()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
-	pg, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: folder, BinDir: os.Getenv("PG_BIN_DIR")})
+	pg, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: folder, BinDir: os.Getenv("PG_BIN_DIR"), Settings: settings})
 	if err != nil {
 		t.Fatal(errors.Join(err, os.RemoveAll(folder)))
 	}
