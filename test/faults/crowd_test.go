@@ -1,0 +1,127 @@
+package faults
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/payonce/payonce/test/service"
+)
+
+// Copies arrive at both replicas while the first is at any step: one executes, the others are refused, or wait and get
+// its outcome.
+func TestF29CopiesWhileTheFirstIsAtAnyStep(t *testing.T) {
+	t.Parallel()
+	w := open(t, options{})
+	all := w.holdEverywhere()
+	var copies sync.WaitGroup
+	answers := map[*held]chan service.Response{}
+	for _, h := range all {
+		answers[h] = make(chan service.Response, 6)
+		for i := range cap(answers[h]) {
+			copies.Go(func() { answers[h] <- w.copy(h, i) })
+		}
+	}
+	for _, h := range all {
+		until(t, h.String()+": copies that don't wait are answered", func() bool {
+			return len(answers[h]) >= 4 && (h.place.at != s1 || len(answers[h]) == 6)
+		})
+	}
+	w.release()
+	copies.Wait()
+	w.collect(all)
+	for _, h := range all {
+		for range cap(answers[h]) {
+			if resp := <-answers[h]; resp.Status != http.StatusCreated {
+				wants(t, "a copy of "+h.String(), resp, http.StatusConflict, "idempotency-request-in-flight")
+			}
+		}
+	}
+	if n := w.number("SELECT count(*) FROM idempotency_keys WHERE fence > 1"); n != 0 {
+		t.Errorf("%d keys were taken over from a process that was alive", n)
+	}
+	w.judge("F29", all, func(h *held) class {
+		if h.place.at <= s2 { // the hint ends before the first goes on: a copy that waits may have begun
+			return overtaken
+		}
+		return answered
+	})
+}
+
+// copy sends one more, every other one at the harmed service. The first two wait for the outcome.
+func (w *world) copy(h *held, i int) service.Response {
+	var headers []string
+	if i < 2 {
+		headers = []string{"Prefer", "wait=9"}
+	}
+	at := []*service.Client{w.other, w.client}[i%2]
+	if h.place.at == s1 {
+		at = w.other // where the first is held before anybody knows of it, so would its copies be
+	}
+	return w.saw(h.key, h.send(context.Background(), at, headers...))
+}
+
+// Another body under the key, at both replicas, while the first is at any step: one executes. The other is told that a
+// request is in flight until a record is committed, and from then on that the key is used.
+func TestF30AnotherBodyWhileTheFirstIsAtAnyStep(t *testing.T) {
+	t.Parallel()
+	w := open(t, options{})
+	all := w.holdEverywhere()
+	others := map[*held]service.Response{}
+	for _, h := range all {
+		body := `{"amount":5,"currency":"EUR"}`
+		if h.kind == aPayment {
+			body = service.PaymentBody(w.other.CreateOrder(), "pm_card_visa")
+		}
+		other := func(c *service.Client) service.Response {
+			if h.kind == anOrder {
+				return c.Post("/v1/orders", h.key, body)
+			}
+			return c.Post("/v1/payments", h.key, body)
+		}
+		h.other = func() service.Response { return other(w.other) }
+		if h.place.at != s1 { // nobody knows of the first yet: another one would be held at the same place
+			inFlightOrReused(t, h, other(w.client))
+		}
+		others[h] = h.other()
+		if h.left() != notStarted {
+			until(t, "the committed record is known", func() bool { return h.other().Code() == "idempotency-key-reused" })
+		}
+	}
+	w.release()
+	w.collect(all)
+	w.each("F30", all, func(c *cell, h *held) { w.oneOfTwo(c.T, h, others[h]) })
+}
+
+func inFlightOrReused(t *testing.T, h *held, resp service.Response) {
+	t.Helper()
+	if code := resp.Code(); code != "idempotency-request-in-flight" && code != "idempotency-key-reused" {
+		t.Errorf("another body beside %s: %s", h, resp)
+	}
+}
+
+// oneOfTwo: of two bodies under one key one was executed, and the other learns nothing of it.
+func (w *world) oneOfTwo(t *testing.T, h *held, other service.Response) {
+	t.Helper()
+	won, lost, again := h.first, other, h.other
+	if other.Status == http.StatusCreated {
+		if h.left() != notStarted || h.place.at >= s3 {
+			t.Errorf("another body was executed beside %s", h)
+		}
+		won, lost = other, h.first
+		again = func() service.Response { return w.retry(h) }
+	} else {
+		w.once(t, h.kind, h.key, h.first)
+	}
+	if won.Status != http.StatusCreated {
+		t.Fatalf("%s: neither was executed: %s, %s", h, h.first, other)
+	}
+	inFlightOrReused(t, h, lost)
+	last := again()
+	wants(t, "the other body afterwards", last, http.StatusUnprocessableEntity, "idempotency-key-reused")
+	if strings.Contains(string(last.Body), won.Field("id")) {
+		t.Error("the refusal shows something of the first request")
+	}
+}

@@ -1,0 +1,229 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/payonce/payonce/test/service"
+)
+
+// class is what a fault leaves of one request; the package's comment has the table.
+type class string
+
+const (
+	notStarted    class = "not started"
+	pending       class = "pending"
+	commitUnknown class = "commit unknown"
+	done          class = "done"
+	answered      class = "answered"
+	overtaken     class = "overtaken" // as answered, or told that a copy is in flight, which was faster
+)
+
+// traces are what stands in Postgres under one key.
+type traces struct {
+	records, running, status, fence            int64 // of idempotency_keys
+	payments, processing, succeeded, capturing int64 // of payments and their ledger entries
+	orders                                     int64
+}
+
+const sqlTraces = `SELECT count(k.*), count(k.*) FILTER (WHERE k.state = 'in_progress'), coalesce(max(k.status), 0), coalesce(max(k.fence), 0),
+	count(p.*), count(p.*) FILTER (WHERE p.status = 'processing'), count(p.*) FILTER (WHERE p.status = 'succeeded'),
+	count(e.*), count(o.*)
+	FROM (SELECT $1::bytea AS key_hash) q
+	LEFT JOIN idempotency_keys k ON k.key_hash = q.key_hash
+	LEFT JOIN payments p ON p.idempotency_key_hash = q.key_hash
+	LEFT JOIN captures c ON c.merchant_id = p.merchant_id AND c.payment_id = p.id
+	LEFT JOIN ledger_entries e ON e.merchant_id = c.merchant_id AND e.source_id = c.id
+	LEFT JOIN orders o ON o.merchant_id = k.merchant_id AND o.id = k.resource_id`
+
+func (w *world) traces(key string) (t traces) {
+	w.t.Helper()
+	err := w.db.QueryRowContext(context.Background(), sqlTraces, hashOf(key)).Scan(&t.records, &t.running, &t.status, &t.fence,
+		&t.payments, &t.processing, &t.succeeded, &t.capturing, &t.orders)
+	if err != nil {
+		w.t.Errorf("read what stands under a key: %v", err)
+	}
+	return t
+}
+
+// none: nothing of the key is there.
+func (t traces) none() bool { return t == traces{} }
+
+// open: begun, by whomever, and not at its end, or at the end that only says so.
+func (t traces) open() bool {
+	begun := t.records == 1 && t.payments == 1 && t.processing == 1 && t.capturing == 0
+	return begun && (t.running == 1 || t.status == http.StatusAccepted)
+}
+
+// whole: at its end, with its effect once.
+func (t traces) whole(k kind) bool {
+	completed := t.records == 1 && t.running == 0 && t.status == http.StatusCreated
+	if k == anOrder {
+		return completed && t.orders == 1 && t.payments == 0
+	}
+	return completed && t.payments == 1 && t.succeeded == 1 && t.capturing == 1
+}
+
+// stands tells whether what is there is what the class says.
+func (t traces) stands(c class, k kind) bool {
+	recovered := t.fence > 1 && (t.open() || t.whole(k)) // on a busy machine the lease may be over by now
+	switch c {
+	case notStarted:
+		return t.none()
+	case pending:
+		return t.open() || recovered
+	case commitUnknown:
+		return t.none() || t.open() || t.whole(k)
+	case done, answered, overtaken:
+		return t.whole(k)
+	}
+	return false
+}
+
+// answers tells whether a client may see this when its request is in this class.
+func (c class) answers(resp service.Response) bool {
+	away := resp.Err != nil || resp.Status == http.StatusServiceUnavailable
+	switch c {
+	case notStarted:
+		return away || (resp.Status >= 400 && resp.Status < 500 && resp.Status != http.StatusPaymentRequired)
+	case pending:
+		return away || resp.Status == http.StatusAccepted
+	case commitUnknown:
+		return away || resp.Status == http.StatusCreated
+	case done:
+		return resp.Err != nil
+	case answered:
+		return resp.Status == http.StatusCreated
+	case overtaken:
+		return resp.Status == http.StatusCreated || resp.Code() == "idempotency-request-in-flight"
+	}
+	return false
+}
+
+// after is what was seen of a request when the fault had happened.
+type after struct {
+	*held
+	want   class
+	traces traces
+	early  service.Response // a retry while the lease lasts, of what is pending
+}
+
+// collect waits for the first answers.
+func (w *world) collect(all []*held) {
+	w.t.Helper()
+	for _, h := range all {
+		if h.answer != nil {
+			h.first, h.answer = w.saw(h.key, <-h.answer), nil
+		}
+	}
+}
+
+// judge waits for the first answers, looks at what is there at once, before a lease ends, and then takes the cells one
+// by one: what was seen has to be what the class says, and so has what a retry gives.
+func (w *world) judge(fault string, all []*held, want func(*held) class) {
+	w.t.Helper()
+	w.collect(all)
+	seen := map[*held]*after{}
+	for _, h := range all {
+		a := &after{held: h, want: want(h), traces: w.traces(h.key)}
+		if a.want == pending {
+			a.early = w.retry(h)
+		}
+		seen[h] = a
+	}
+	w.each(fault, all, func(c *cell, h *held) { w.verify(c.T, seen[h]) })
+}
+
+// each takes the cells one by one: look is called for each request that was held at the cell's step.
+func (w *world) each(fault string, all []*held, look func(c *cell, h *held)) {
+	w.t.Helper()
+	for _, at := range everyStep() {
+		if !slices.ContainsFunc(all, func(h *held) bool { return h.place.at == at }) {
+			continue
+		}
+		in(w.t, fault, at, func(c *cell) {
+			for _, h := range all {
+				if h.place.at == at {
+					c.hit()
+					look(c, h)
+				}
+			}
+		})
+	}
+}
+
+func (a *after) String() string { return fmt.Sprintf("%s (%s)", a.held, a.want) }
+
+// verify holds one request to its class.
+func (w *world) verify(t *testing.T, a *after) {
+	t.Helper()
+	if !a.want.answers(a.first) {
+		t.Errorf("%s: the client saw %s", a, a.first)
+	}
+	if a.first.Status == http.StatusServiceUnavailable && a.first.Header.Get("Retry-After") == "" {
+		t.Errorf("%s: 503 without Retry-After", a)
+	}
+	if !a.traces.stands(a.want, a.kind) {
+		t.Errorf("%s: %+v is in Postgres", a, a.traces)
+	}
+	if a.want == pending {
+		refused(t, a)
+	}
+	last := insist(t, a.String()+" gets its outcome", func() service.Response { return w.retry(a.held) })
+	if last.Status != http.StatusCreated && (last.Status != http.StatusAccepted || a.want != pending) {
+		t.Errorf("%s: the retry got %s", a, last)
+	}
+	switch a.want {
+	case done, answered, overtaken:
+		if !last.Replayed() || (outcome(a.first) && !last.Same(a.first)) {
+			t.Errorf("%s: first %s\nretry %s", a, a.first, last)
+		}
+	case notStarted, pending, commitUnknown:
+	}
+	w.once(t, a.kind, a.key, last)
+}
+
+// refused: while the lease lasts a retry is told so, and for how long.
+func refused(t *testing.T, a *after) {
+	t.Helper()
+	if outcome(a.early) { // the lease was over, or the outcome is a 202
+		return
+	}
+	wants(t, a.String()+", while the lease lasts", a.early, http.StatusConflict, "idempotency-request-in-flight")
+	if after, err := strconv.Atoi(a.early.Header.Get("Retry-After")); err != nil || after < 1 {
+		t.Errorf("%s: Retry-After is %q", a, a.early.Header.Get("Retry-After"))
+	}
+}
+
+// once: the effect is there, once, whatever it took to get there.
+func (w *world) once(t *testing.T, k kind, key string, last service.Response) {
+	t.Helper()
+	if k == anOrder {
+		if now := w.traces(key); !now.whole(anOrder) {
+			t.Errorf("%+v is in Postgres", now)
+		}
+		return
+	}
+	until(t, "the payment is resolved", func() bool { return w.traces(key).succeeded == 1 })
+	charges := 0
+	for _, charge := range w.provider.Charges() {
+		if charge.Metadata["payment_id"] == last.Field("id") {
+			charges++
+		}
+	}
+	if charges != 1 {
+		t.Errorf("%d charges for %s", charges, last)
+	}
+}
+
+// wants fails unless the answer has this status and, for problems, this code.
+func wants(t testing.TB, what string, resp service.Response, status int, code string) {
+	t.Helper()
+	if resp.Status != status || resp.Code() != code {
+		t.Errorf("%s: want %d %s, got %s", what, status, code, resp)
+	}
+}

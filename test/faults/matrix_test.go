@@ -1,0 +1,126 @@
+package faults
+
+// step is one of S1 to S10 (see the package's comment).
+type step int
+
+const (
+	s1 step = iota + 1
+	s2
+	s3
+	s4
+	s5
+	s6
+	s7
+	s8
+	s9
+	s10
+)
+
+// row is one fault and the steps at which it is made to happen.
+type row struct {
+	fault  string
+	title  string
+	steps  []step
+	others string // why there is nothing to do at the other steps
+	stand  string // what stands in for the real thing, where that can't be had
+}
+
+// matrix is every cell that a whole run must hit. A fault without steps is not tested here yet.
+func matrix() []row {
+	return []row{
+		{fault: "F1", title: "kill -9 of a replica", steps: everyStep()},
+		{
+			fault: "F2", title: "Redis refuses connections", steps: []step{s2, s9},
+			others: "Redis is asked at S2 and told at S9, and nowhere else",
+		},
+		{
+			fault: "F3", title: "Redis accepts and never answers", steps: []step{s2, s9},
+			others: "as F2",
+		},
+		{fault: "F4", title: "Redis flushed or restarted", steps: everyStep()},
+		{
+			fault: "F5", title: "Redis loses writes, two primaries", steps: everyStep(),
+			stand: "each replica on a Redis of its own, and one that comes back empty: what a failover's two sides look like",
+		},
+		{
+			fault: "F6", title: "Redis full, evicting, read-only, loading", steps: []step{s2, s9},
+			others: "as F2", stand: "a server that answers LOADING to every command, as Redis does while it reads its file",
+		},
+		{
+			fault: "F7", title: "Redis did it, its reply is lost", steps: []step{s2, s9},
+			others: "as F2",
+		},
+		{
+			fault: "F8", title: "Redis returns a wrong value", steps: []step{s2},
+			others: "values are read at S2 only",
+		},
+		{fault: "F9", title: "Postgres crashes and restarts", steps: everyStep()},
+		{
+			fault: "F10", title: "Postgres slow: locks, IO", steps: []step{s1, s3, s4, s7, s8},
+			others: "S2, S5, S6, S9, S10 don't ask Postgres",
+			stand:  "a proxy that delays what Postgres says, in place of a slow disk",
+		},
+		{
+			fault: "F11", title: "out of connections", steps: []step{s1, s3, s7},
+			others: "S4 and S8 have a connection already; S2, S5, S6, S9, S10 need none",
+		},
+		{
+			fault: "F12", title: "Postgres read-only", steps: everyStep(),
+			stand: "default_transaction_read_only in place of a standby: the same refusals",
+		},
+		{fault: "F13", title: "failover that lost acknowledged commits"},
+		{
+			fault: "F14", title: "network cut before bytes leave", steps: []step{s1, s2, s3, s4, s5, s7, s8, s9, s10},
+			others: "at S6 the bytes are the provider's answer: F15",
+		},
+		{
+			fault: "F15", title: "cut after the peer acted, reply lost", steps: []step{s2, s3, s4, s6, s8, s9, s10},
+			others: "at S1 nobody acted; the provider acts at S6; T2 is one batch, whose reply is COMMIT's: S8",
+		},
+		{
+			fault: "F16", title: "reset in the middle of the response", steps: []step{s2, s3, s4, s6, s8, s9, s10},
+			others: "as F15",
+		},
+		{fault: "F17", title: "the client hangs up", steps: everyStep()},
+		{
+			fault: "F18", title: "provider timeout, not charged", steps: []step{s5},
+			others: "it is a fault of the call on its way",
+		},
+		{
+			fault: "F19", title: "provider timeout, charged", steps: []step{s6},
+			others: "it is a fault of the provider's answer",
+		},
+		{
+			fault: "F20", title: "provider 5xx, garbage, wrong amount, 50 MB", steps: []step{s6},
+			others: "as F19",
+		},
+		{fault: "F21", title: "provider declines", steps: []step{s6}, others: "as F19"},
+		{
+			fault: "F22", title: "provider forgets keys", steps: []step{s5, s6},
+			others: "it shows when an unanswered call is looked up: not charged (S5) or charged (S6)",
+			stand:  "RESEND_MAX_AGE 0: the provider's window is over as soon as it began",
+		},
+		{fault: "F23", title: "a replica's clock an hour off"},
+		{fault: "F24", title: "Postgres's clock jumps"},
+		{fault: "F25", title: "Postgres's disk full"},
+		{fault: "F26", title: "stdout blocked, log disk full"},
+		{fault: "F27", title: "SIGTERM with requests in flight", steps: everyStep()},
+		{fault: "F28", title: "SIGSTOP beyond the lease, then SIGCONT", steps: everyStep()},
+		{fault: "F29", title: "2-500 copies at once over 2 replicas", steps: everyStep()},
+		{fault: "F30", title: "same key, other body, at once", steps: everyStep()},
+		{
+			fault: "F31", title: "deadlock or serialization failure", steps: []step{s3, s4, s7, s8},
+			others: "only a transaction's statements (S3, S7) and COMMIT (S4, S8) can lose a race",
+			stand:  "triggers that raise 40001 and 40P01 so many times, beside one real deadlock",
+		},
+		{
+			fault: "F32", title: "panic in a handler", steps: []step{s1, s2, s3, s4, s5, s6, s7, s9, s10},
+			others: "T2's COMMIT is one call of a library: before it is S7, after it S9",
+		},
+		{fault: "F33", title: "cleanup at any moment", steps: everyStep()},
+		{fault: "F34", title: "old and new version at once"},
+		{fault: "F35", title: "Redis and Postgres both down", steps: everyStep()},
+	}
+}
+
+func everyStep() []step { return []step{s1, s2, s3, s4, s5, s6, s7, s8, s9, s10} }

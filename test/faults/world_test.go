@@ -1,0 +1,210 @@
+package faults
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"maps"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of world.db
+
+	"github.com/google/uuid"
+
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/test/proxy"
+	"github.com/payonce/payonce/test/service"
+	"github.com/payonce/payonce/test/stores"
+)
+
+// slack is far above what anything here may take, so that only what never happens fails.
+const slack = time.Minute
+
+// world is a service that is harmed, one that survives, and everything around them.
+type world struct {
+	t        *testing.T
+	harmed   *service.Service // reaches everything through the proxies; its steps can be held
+	survivor *service.Service // reaches everything directly, and is the one that recovers and cleans up
+	provider *service.Simulator
+	db       *sql.DB
+	client   *service.Client // one merchant at the harmed service
+	other    *service.Client // the same at the survivor
+
+	toPostgres *proxy.Postgres
+	toRedis    *proxy.Redis
+	toProvider *proxy.HTTP
+
+	mu      sync.Mutex
+	answers map[string]service.Response // the outcome that was seen first, by key
+}
+
+// options say how a world differs from the usual one.
+type options struct {
+	database string            // empty: one on the shared server
+	redis    string            // empty: one in the process
+	env      map[string]string // of both services
+	survivor map[string]string // on top, of the survivor
+}
+
+// settings leave time to hold something at every step, and let leases end soon enough to wait for them.
+func settings(more ...string) map[string]string {
+	env := map[string]string{
+		"PROVIDER_TIMEOUT": "4s", "COMPLETION_BUDGET": "4s", "IDEMPOTENCY_LEASE": "8s", "PROVIDER_SETTLE": "200ms",
+		"RECOVERY_INTERVAL": "5m", "DB_MAX_CONNS": "16",
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		env[more[i]] = more[i+1]
+	}
+	return env
+}
+
+// open starts a world; at the end of the test everything in it is checked.
+func open(t *testing.T, opt options) *world {
+	t.Helper()
+	w := &world{t: t, answers: map[string]service.Response{}}
+	if opt.database == "" {
+		opt.database = stores.Database(t)
+	}
+	if opt.redis == "" {
+		opt.redis = stores.Redis(t)
+	}
+	if opt.env == nil {
+		opt.env = settings()
+	}
+	// Only the survivor recovers: recovery passes steps as well, and must not be held in place of a request.
+	env := maps.Clone(opt.env)
+	env["RECOVERY_INTERVAL"] = "100ms"
+	maps.Copy(env, opt.survivor)
+	w.survivor = service.Start(t, service.Options{
+		DatabaseURL: opt.database, RedisURL: opt.redis, Env: env, Build: service.Failpoints(),
+	})
+	w.provider = w.survivor.Simulator
+	w.proxies(opt)
+	w.harmed = service.Start(t, service.Options{
+		DatabaseURL: w.toPostgres.URL(), RedisURL: w.toRedis.URL(), ProviderURL: w.toProvider.URL(), Env: opt.env,
+		Build: service.Failpoints(),
+	})
+	w.other = w.survivor.NewMerchant()
+	w.client = w.other.At(w.harmed)
+	db, err := sql.Open("pgx", opt.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.db = db
+	t.Cleanup(func() {
+		if !t.Failed() {
+			w.check()
+		}
+		_ = db.Close()
+	})
+	return w
+}
+
+func (w *world) proxies(opt options) {
+	w.t.Helper()
+	ctx := context.Background() // they end with Close
+	var errs [3]error
+	w.toPostgres, errs[0] = proxy.NewPostgres(ctx, opt.database)
+	w.toRedis, errs[1] = proxy.NewRedis(ctx, opt.redis)
+	w.toProvider, errs[2] = proxy.NewHTTP(ctx, w.provider.URL())
+	if err := errors.Join(errs[:]...); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, close := range []func(){w.toPostgres.Close, w.toRedis.Close, w.toProvider.Close} {
+		w.t.Cleanup(close)
+	}
+}
+
+// arrive delivers what is on its way between processes.
+func (w *world) arrive() {
+	w.provider.Release()
+	w.toPostgres.Disarm()
+	w.toRedis.Disarm()
+	w.toProvider.Disarm()
+}
+
+// release lets go of everything that is held.
+func (w *world) release() {
+	w.t.Helper()
+	w.arrive()
+	for _, at := range idempotency.Steps() {
+		w.harmed.ReleaseStep(at)
+	}
+}
+
+// pay pays at the survivor, and order makes an order there.
+func (w *world) pay(order, method, key string, headers ...string) service.Response {
+	return w.saw(key, w.other.Pay(order, method, key, headers...))
+}
+
+func (w *world) order(key string, headers ...string) service.Response {
+	return w.saw(key, w.other.Post("/v1/orders", key, service.OrderBody, headers...))
+}
+
+// saw remembers an outcome, and holds every later one under the same key against it.
+func (w *world) saw(key string, resp service.Response) service.Response {
+	w.t.Helper()
+	if !outcome(resp) {
+		return resp
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first, known := w.answers[key]
+	if !known {
+		w.answers[key] = resp
+	} else if !first.Same(resp) {
+		w.t.Errorf("two answers under the key %s:\n%s\n%s", key, first, resp)
+	}
+	return resp
+}
+
+// outcome tells whether an answer spends its key.
+func outcome(resp service.Response) bool {
+	return resp.Err == nil && idempotency.Storable(resp.Status)
+}
+
+// insist sends until there is an outcome, as a client should: the same request with the same key.
+func insist(t *testing.T, what string, send func() service.Response) (resp service.Response) {
+	t.Helper()
+	until(t, what, func() bool {
+		resp = send()
+		return resp.Err == nil && resp.Status != http.StatusConflict && resp.Status != http.StatusServiceUnavailable
+	})
+	return resp
+}
+
+// until asks again and again until ok, with growing pauses: many wait at once here.
+func until(t *testing.T, what string, ok func() bool) (took time.Duration) {
+	t.Helper()
+	began, pause := time.Now(), 2*time.Millisecond
+	for !ok() {
+		if time.Since(began) > slack {
+			t.Fatalf("waited %s in vain until %s", slack, what)
+		}
+		timer := time.NewTimer(pause)
+		<-timer.C
+		pause = min(2*pause, 200*time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// number reads one number from the database.
+func (w *world) number(query string, args ...any) (n int64) {
+	w.t.Helper()
+	if err := w.db.QueryRowContext(context.Background(), query, args...).Scan(&n); err != nil {
+		w.t.Errorf("%s: %v", query, err)
+	}
+	return n
+}
+
+// newKey is an Idempotency-Key, and hashOf what Postgres knows it by.
+func newKey() string { return uuid.NewString() }
+
+func hashOf(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:]
+}
