@@ -44,10 +44,11 @@ type world struct {
 
 // options say how a world differs from the usual one.
 type options struct {
-	database string            // empty: one on the shared server
-	redis    string            // empty: one in the process
-	env      map[string]string // of both services
-	survivor map[string]string // on top, of the survivor
+	database   string            // empty: one on the shared server
+	redis      string            // empty: one in the process
+	otherRedis string            // of the survivor; empty: the same
+	env        map[string]string // of both services
+	survivor   map[string]string // on top, of the survivor
 }
 
 // settings leave time to hold something at every step, and let leases end soon enough to wait for them.
@@ -72,6 +73,9 @@ func open(t *testing.T, opt options) *world {
 	if opt.redis == "" {
 		opt.redis = stores.Redis(t)
 	}
+	if opt.otherRedis == "" {
+		opt.otherRedis = opt.redis
+	}
 	if opt.env == nil {
 		opt.env = settings()
 	}
@@ -80,7 +84,7 @@ func open(t *testing.T, opt options) *world {
 	env["RECOVERY_INTERVAL"] = "100ms"
 	maps.Copy(env, opt.survivor)
 	w.survivor = service.Start(t, service.Options{
-		DatabaseURL: opt.database, RedisURL: opt.redis, Env: env, Build: service.Failpoints(),
+		DatabaseURL: opt.database, RedisURL: opt.otherRedis, Env: env, Build: service.Failpoints(),
 	})
 	w.provider = w.survivor.Simulator
 	w.proxies(opt)
