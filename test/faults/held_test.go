@@ -127,6 +127,9 @@ func (w *world) tryToHoldEverywhere() (all []*held) {
 		orders[p.name] = w.other.CreateOrder()
 	}
 	w.warm()
+	if w.ready != nil {
+		w.ready()
+	}
 	for _, p := range places() {
 		all = append(all, w.hold(p, aPayment, orders[p.name]))
 		if p.order != "" {

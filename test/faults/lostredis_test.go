@@ -91,4 +91,3 @@ func redisClient(t *testing.T, url string) *redis.Client {
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
-

@@ -68,7 +68,10 @@ func matrix() []row {
 			fault: "F12", title: "Postgres read-only", steps: everyStep(),
 			stand: "default_transaction_read_only in place of a standby: the same refusals",
 		},
-		{fault: "F13", title: "failover that lost acknowledged commits"},
+		{
+			fault: "F13", title: "failover that lost acknowledged commits", steps: everyStep(),
+			stand: "an earlier copy of the data folder, recovered onto a new timeline: what a promoted standby that lagged has",
+		},
 		{
 			fault: "F14", title: "network cut before bytes leave", steps: []step{s1, s2, s3, s4, s5, s7, s8, s9, s10},
 			others: "at S6 the bytes are the provider's answer: F15",
@@ -100,10 +103,19 @@ func matrix() []row {
 			others: "it shows when an unanswered call is looked up: not charged (S5) or charged (S6)",
 			stand:  "RESEND_MAX_AGE 0: the provider's window is over as soon as it began",
 		},
-		{fault: "F23", title: "a replica's clock an hour off"},
-		{fault: "F24", title: "Postgres's clock jumps"},
-		{fault: "F25", title: "Postgres's disk full"},
-		{fault: "F26", title: "stdout blocked, log disk full"},
+		{
+			fault: "F23", title: "a replica's clock an hour off", steps: everyStep(),
+			stand: "builds whose time.Now is an hour early and an hour late; the monotonic clock is the machine's",
+		},
+		{
+			fault: "F24", title: "Postgres's clock jumps", steps: everyStep(),
+			stand: "now() and clock_timestamp() in a schema before pg_catalog, moved by an hour while all is held",
+		},
+		{
+			fault: "F25", title: "Postgres's disk full", steps: everyStep(),
+			stand: "a small file system in memory: ENOSPC is the kernel's own",
+		},
+		{fault: "F26", title: "stdout blocked, log disk full", steps: everyStep()},
 		{fault: "F27", title: "SIGTERM with requests in flight", steps: everyStep()},
 		{fault: "F28", title: "SIGSTOP beyond the lease, then SIGCONT", steps: everyStep()},
 		{fault: "F29", title: "2-500 copies at once over 2 replicas", steps: everyStep()},
@@ -118,7 +130,10 @@ func matrix() []row {
 			others: "T2's COMMIT is one call of a library: before it is S7, after it S9",
 		},
 		{fault: "F33", title: "cleanup at any moment", steps: everyStep()},
-		{fault: "F34", title: "old and new version at once"},
+		{
+			fault: "F34", title: "old and new version at once", steps: everyStep(),
+			stand: "the new version is this one with another format of values in Redis and a migration more",
+		},
 		{fault: "F35", title: "Redis and Postgres both down", steps: everyStep()},
 	}
 }

@@ -38,6 +38,8 @@ type world struct {
 	toRedis    *proxy.Redis
 	toProvider *proxy.HTTP
 
+	ready func() // called when what is to be paid is there, and before anything is held
+
 	mu      sync.Mutex
 	answers map[string]service.Response // the outcome that was seen first, by key
 }
@@ -49,6 +51,9 @@ type options struct {
 	otherRedis string            // of the survivor; empty: the same
 	env        map[string]string // of both services
 	survivor   map[string]string // on top, of the survivor
+	harmed     map[string]string // on top, of the harmed one
+	build      []string          // of the services; empty: with failpoints
+	other      []string          // of the harmed one, where it is another build
 }
 
 // settings leave time to hold something at every step, and let leases end soon enough to wait for them.
@@ -79,18 +84,25 @@ func open(t *testing.T, opt options) *world {
 	if opt.env == nil {
 		opt.env = settings()
 	}
+	if opt.build == nil {
+		opt.build = service.Failpoints()
+	}
+	if opt.other == nil {
+		opt.other = opt.build
+	}
 	// Only the survivor recovers: recovery passes steps as well, and must not be held in place of a request.
 	env := maps.Clone(opt.env)
 	env["RECOVERY_INTERVAL"] = "100ms"
 	maps.Copy(env, opt.survivor)
 	w.survivor = service.Start(t, service.Options{
-		DatabaseURL: opt.database, RedisURL: opt.otherRedis, Env: env, Build: service.Failpoints(),
+		DatabaseURL: opt.database, RedisURL: opt.otherRedis, Env: env, Build: opt.build,
 	})
 	w.provider = w.survivor.Simulator
 	w.proxies(opt)
+	env = maps.Clone(opt.env)
+	maps.Copy(env, opt.harmed)
 	w.harmed = service.Start(t, service.Options{
-		DatabaseURL: w.toPostgres.URL(), RedisURL: w.toRedis.URL(), ProviderURL: w.toProvider.URL(), Env: opt.env,
-		Build: service.Failpoints(),
+		DatabaseURL: w.toPostgres.URL(), RedisURL: w.toRedis.URL(), ProviderURL: w.toProvider.URL(), Env: env, Build: opt.other,
 	})
 	w.other = w.survivor.NewMerchant()
 	w.client = w.other.At(w.harmed)

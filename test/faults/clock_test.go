@@ -1,0 +1,233 @@
+package faults
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/payonce/payonce/migrations"
+	"github.com/payonce/payonce/test/service"
+	"github.com/payonce/payonce/test/stores"
+)
+
+// One replica thinks that it is an hour later, the other that it is an hour earlier. Leases end when Postgres says so.
+func TestF23AReplicaWhoseClockIsAnHourOff(t *testing.T) {
+	t.Parallel()
+	build := wrongClock(t)
+	for _, offsets := range [][2]string{{"-3600", "3600"}, {"3600", "-3600"}} {
+		t.Run("harmed "+offsets[0]+" s, survivor "+offsets[1]+" s", func(t *testing.T) {
+			t.Parallel()
+			w := open(t, options{
+				build: build, harmed: map[string]string{clockOffset: offsets[0]}, survivor: map[string]string{clockOffset: offsets[1]},
+			})
+			w.offBy(w.client, offsets[0])
+			w.offBy(w.other, offsets[1])
+			began := time.Now()
+			all := w.holdEverywhere()
+			w.harmed.Kill()
+			w.toPostgres.ResetAll()
+			w.arrive()
+			early := w.number("SELECT count(*) FROM idempotency_keys WHERE fence > 1")
+			if lease := 8 * time.Second; early > 0 && time.Since(began) < lease {
+				t.Errorf("%d keys were taken over before a lease could have ended", early)
+			}
+			w.judge("F23", all, (*held).left)
+		})
+	}
+}
+
+const clockOffset = "PAYONCE_TEST_CLOCK_OFFSET" // seconds; nothing but the overlay reads it
+
+// wrongClock are the build's arguments for a service whose wall clock is off by clockOffset seconds. No library can do
+// that to a Go program from outside, so the standard library's time.Now is replaced. Nothing of the service is.
+func wrongClock(t *testing.T) []string {
+	t.Helper()
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const now, sec = "func Now() Time {\n", "sec, nsec, mono := runtimeNow()\n"
+	at := strings.Index(string(source), now)
+	if at < 0 || strings.Count(string(source)[at:], sec) == 0 {
+		t.Fatal("this Go's time.Now looks different: adapt the replacement")
+	}
+	replaced := string(source)[:at] + strings.Replace(string(source)[at:], sec, sec+"\tsec += wallOffset\n", 1)
+	// Beside the race detector the standard library would be built once more for this.
+	return append(service.Failpoints(), "-race=false", "-overlay="+overlay(t, map[string]string{
+		path: replaced, filepath.Join(filepath.Dir(path), "wall_offset.go"): clockSource,
+	}))
+}
+
+// clockSource may use nothing that uses package time.
+const clockSource = `package time
+
+import "syscall"
+
+var wallOffset = func() (seconds int64) {
+	text, _ := syscall.Getenv("` + clockOffset + `")
+	for i := 0; i < len(text); i++ {
+		if text[i] != '-' {
+			seconds = seconds*10 + int64(text[i]-'0')
+		}
+	}
+	if len(text) > 0 && text[0] == '-' {
+		seconds = -seconds
+	}
+	return seconds
+}()
+`
+
+// overlay writes what go build's -overlay takes: files, and what stands in them instead.
+func overlay(t *testing.T, files map[string]string) (path string) {
+	t.Helper()
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for name, text := range files {
+		replace[name] = filepath.Join(dir, filepath.Base(name))
+		if err := os.WriteFile(replace[name], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// offBy proves that a replica's clock is off: its answers carry net/http's Date.
+func (w *world) offBy(c *service.Client, seconds string) {
+	w.t.Helper()
+	want, err := time.ParseDuration(seconds + "s")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	date, err := http.ParseTime(c.Get("/healthz").Header.Get("Date"))
+	if off := time.Until(date) - want; err != nil || off.Abs() > time.Minute {
+		w.t.Fatalf("the replica's clock says %s, %v: it should be off by %s", date, err, want)
+	}
+}
+
+// Postgres's clock jumps an hour ahead: every lease is over although its holder is at work. Others take all over, the
+// holders come too late and answer with what was stored.
+func TestF24PostgresClockJumpsAhead(t *testing.T) {
+	t.Parallel()
+	clock := startClock(t)
+	w := open(t, options{database: clock.url, env: settings("RESEND_MAX_AGE", "3h")})
+	all := w.holdEverywhere()
+	clock.jump(time.Hour)
+	w.arrive() // nothing on its way may hold the others up
+	outcomes := map[*held]service.Response{}
+	for _, h := range all {
+		outcomes[h] = insist(t, h.place.name+": others have its outcome", func() service.Response { return w.retry(h) })
+	}
+	taken := w.number("SELECT count(*) FROM idempotency_keys WHERE fence > 1")
+	w.release()
+	w.collect(all)
+	for _, h := range all {
+		if !h.first.Same(outcomes[h]) && (h.left() != notStarted || h.first.Status != http.StatusServiceUnavailable) {
+			t.Errorf("a %s held where %s: the late holder answered %s\nthe outcome is %s", h.kind, h.place.name, h.first, outcomes[h])
+		}
+	}
+	if taken < 2 { // beside them are those that had not begun, and those that were at their end
+		t.Errorf("%d keys were taken over when all leases ended", taken)
+	}
+	w.alerted()
+	w.judge("F24", all, func(*held) class { return outrun })
+}
+
+// Postgres's clock jumps an hour back, and the holders die: their leases end an hour late, which a person is told. When
+// the clock is mended, all goes on.
+func TestF24PostgresClockJumpsBack(t *testing.T) {
+	t.Parallel()
+	clock := startClock(t)
+	w := open(t, options{database: clock.url})
+	all := w.holdEverywhere()
+	clock.jump(-time.Hour)
+	w.harmed.Kill()
+	w.toPostgres.ResetAll()
+	w.arrive()
+	w.alerted()
+	late := w.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND lease_until > clock_timestamp() + interval '30 minutes'")
+	if late < 6 {
+		t.Errorf("%d leases end late", late)
+	}
+	for _, h := range all {
+		if h.left() == pending {
+			wants(t, "while the lease lasts", w.retry(h), http.StatusConflict, "idempotency-request-in-flight")
+		}
+	}
+	clock.jump(time.Hour)
+	w.judge("F24", all, (*held).left)
+}
+
+// alerted waits until the survivor has called for a person.
+func (w *world) alerted() {
+	w.t.Helper()
+	until(w.t, "somebody is told that the clock jumped", func() bool {
+		return strings.Contains(w.survivor.Log(), "ALERT PostgreSQL's clock jumped")
+	})
+}
+
+// clock is a database whose clock a test can set: its functions stand before Postgres's own.
+type clock struct {
+	t   *testing.T
+	url string
+	db  *sql.DB
+}
+
+func startClock(t *testing.T) *clock {
+	t.Helper()
+	c := &clock{t: t, url: stores.EmptyDatabase(t)}
+	for range 2 { // the second connection has the search path that the first has set
+		db, err := sql.Open("pgx", c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		if c.db == nil {
+			c.db = db
+			c.do(clockSchema)
+		}
+		c.db = db
+	}
+	if err := migrations.Up(t.Context(), c.url); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+const clockSchema = `CREATE SCHEMA moved;
+CREATE TABLE moved.clock (by interval NOT NULL);
+INSERT INTO moved.clock VALUES ('0');
+CREATE FUNCTION moved.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT pg_catalog.now() + by FROM moved.clock';
+CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp() + by FROM moved.clock';
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = moved, pg_catalog', current_database()); END $$`
+
+func (c *clock) jump(by time.Duration) {
+	c.t.Helper()
+	c.do("UPDATE moved.clock SET by = by + interval '" + by.String() + "'")
+}
+
+func (c *clock) do(statement string) {
+	c.t.Helper()
+	if _, err := c.db.ExecContext(context.Background(), statement); err != nil {
+		c.t.Fatalf("%s: %v", statement, err)
+	}
+}
