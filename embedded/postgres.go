@@ -127,7 +127,7 @@ func (p *Postgres) Stop(ctx context.Context) error {
 }
 
 // Kill ends the server as a crash would: no checkpoint, the next start recovers
-// from the log. For tests.
+// from the log. For tests, and where the data is thrown away.
 func (p *Postgres) Kill() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
