@@ -15,6 +15,7 @@ import (
 
 	"github.com/payonce/payonce/app"
 	"github.com/payonce/payonce/config"
+	"github.com/payonce/payonce/demo"
 	"github.com/payonce/payonce/handlers"
 	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/logging"
@@ -114,6 +115,10 @@ func execute(ctx context.Context, command config.Command) error {
 	switch c := command.(type) {
 	case *config.Serve:
 		return app.Serve(ctx, c.Config, log.Logger, os.Stdout, os.Stderr, routes)
+	case *config.Demo:
+		return demo.Run(ctx, c, os.Stdout)
+	case *config.Naive:
+		return demo.ServeNaive(ctx, c.Config, log.Logger, os.Stderr)
 	case *config.MerchantCreate:
 		return app.CreateMerchant(ctx, c, log.Logger, os.Stdout)
 	case *config.MerchantList:

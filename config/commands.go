@@ -14,8 +14,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Command is one of *[Serve], *[MerchantCreate], *[MerchantList], *[KeyCreate], *[KeyRevoke], *[Migrate], *[Simulator],
-// *[Healthcheck] and *[Version].
+// Command is one of *[Serve], *[Demo], *[MerchantCreate], *[MerchantList], *[KeyCreate], *[KeyRevoke], *[Migrate],
+// *[Simulator], *[Naive], *[Healthcheck] and *[Version].
 type Command interface {
 	// check refuses settings that are wrong together, as far as the command needs them.
 	check() error
@@ -25,6 +25,24 @@ type Command interface {
 
 // Serve starts the service. It is the command when none is named.
 type Serve struct{ Config }
+
+// Demo shows double-submit protection on stores, services and a provider of its own. It has no other settings on purpose:
+// what is configured for the service must not be touched by it.
+type Demo struct {
+	JSON       bool   `name:"json" help:"Print one JSON document instead of text."`
+	PGBinDir   string `var:"PG_BIN_DIR" hidden:"" help:"As for serve."`
+	NoDownload bool   `var:"PAYONCE_NO_DOWNLOAD" name:"payonce-no-download" hidden:"" help:"As for serve."`
+}
+
+// Help is what --help says below the usage line.
+func (*Demo) Help() string {
+	return "It brings a PostgreSQL, a Redis, a payment provider, two replicas of payonce and two of a plain payments service, " +
+		"on free ports and in a temporary folder that is removed at the end. DATABASE_URL, REDIS_URL, PROVIDER_URL, DATA_DIR " +
+		"and all other settings of the service are ignored. NO_COLOR is honoured. Exit code 0: the promise held."
+}
+
+// Naive is the plain payments service that [Demo] shows payonce beside: it can charge twice. Demo runs it.
+type Naive struct{ Config }
 
 // MerchantCreate makes a merchant and prints its API key once.
 type MerchantCreate struct {
@@ -78,6 +96,8 @@ func (c *MerchantList) check() error   { return c.checkData() }
 func (c *KeyCreate) check() error      { return c.checkData() }
 func (c *KeyRevoke) check() error      { return c.checkData() }
 func (c *Migrate) check() error        { return c.checkData() }
+func (*Demo) check() error             { return nil }
+func (*Naive) check() error            { return nil }
 func (*Healthcheck) check() error      { return nil }
 func (*Version) check() error          { return nil }
 
@@ -90,6 +110,7 @@ func (c *Simulator) check() error {
 
 type grammar struct {
 	Serve    Serve `cmd:"" default:"withargs" help:"Start the service (the default)."`
+	Demo     Demo  `cmd:"" help:"Show double-submit protection in the terminal."`
 	Merchant struct {
 		Create MerchantCreate `cmd:"" help:"Make a merchant and print its API key once."`
 		List   MerchantList   `cmd:"" help:"List the merchants and their keys."`
@@ -100,6 +121,7 @@ type grammar struct {
 	} `cmd:"" help:"Merchants and their API keys."`
 	Migrate     Migrate     `cmd:"" help:"Apply, show or take back schema migrations."`
 	Simulator   Simulator   `cmd:"" help:"Run the payment provider's stand-in by itself."`
+	Naive       Naive       `cmd:"" hidden:"" help:"Run a payments service without protection, for the demo."`
 	Healthcheck Healthcheck `cmd:"" hidden:"" help:"Exit 0 when the service at ADDR is ready."`
 	Version     Version     `cmd:"" help:"Print the version."`
 }

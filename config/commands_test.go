@@ -29,6 +29,9 @@ func TestEveryCommandOfTheContractIsUnderstood(t *testing.T) {
 		"migrate down":                            &config.Migrate{Direction: "down"},
 		"migrate status":                          &config.Migrate{Direction: "status"},
 		"simulator --addr :7 --data-dir /book":    &config.Simulator{Addr: ":7", DataDir: "/book", LogFormat: "json"},
+		"demo":                                    &config.Demo{},
+		"demo --json":                             &config.Demo{JSON: true},
+		"naive":                                   &config.Naive{},
 		"healthcheck":                             &config.Healthcheck{},
 		"version":                                 &config.Version{},
 	}
@@ -105,6 +108,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		"merchant key revoke --help": "<key-id>",
 		"migrate --help":             "status",
 		"simulator --help":           "--data-dir",
+		"demo --help":                "DATABASE_URL, REDIS_URL, PROVIDER_URL",
 		"version --help":             "version",
 	}
 	for line, part := range tests {

@@ -10,3 +10,6 @@ func (c *Simulator) Log() (level slog.Level, json bool) { return slog.LevelInfo,
 
 // Log is as [Config.Log]; this command logs nothing.
 func (*Version) Log() (level slog.Level, json bool) { return slog.LevelInfo, false }
+
+// Log is as [Config.Log]; what the demo has to say it prints.
+func (*Demo) Log() (level slog.Level, json bool) { return slog.LevelError, false }

@@ -1,0 +1,83 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/payonce/payonce/config"
+)
+
+// errInterrupted is how a run ends that was told to: by Ctrl-C, by SIGTERM.
+var errInterrupted = errors.New("the demo was interrupted; nothing of it is left")
+
+// Run plays every scene and writes what happened to out, as text or as one JSON document. An error says that the promise
+// was broken, or that the demo could not be played. When it returns, everything that it started is gone.
+func Run(ctx context.Context, c *config.Demo, out io.Writer) (err error) {
+	began := time.Now()
+	show := newPrinter(out, c.JSON)
+	show.title()
+	s, err := openStage(ctx, c)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	show.cast(s, time.Since(began))
+	doc := report{Currency: currency, OrderAmount: price, PromiseHeld: true}
+	for i, sc := range scenes() {
+		show.scene(i+1, sc)
+		played, err := s.playBoth(ctx, sc)
+		if err != nil {
+			return interrupted(ctx, err)
+		}
+		played.Number = i + 1
+		show.sides(played)
+		doc.add(played)
+	}
+	doc.Seconds = math.Round(time.Since(began).Seconds()*100) / 100
+	if c.JSON {
+		if err := json.NewEncoder(out).Encode(doc); err != nil {
+			return err
+		}
+	}
+	show.verdict(doc)
+	if breaches := doc.breaches(); len(breaches) > 0 {
+		return fmt.Errorf("the promise is broken: %s", breaches[0])
+	}
+	return nil
+}
+
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// playBoth plays a scene on both sides, one after the other, so that each has the machine and the gate to itself.
+func (s *stage) playBoth(ctx context.Context, sc scene) (sceneReport, error) {
+	without, err := s.perform(ctx, sc, s.without)
+	if err != nil {
+		return sceneReport{}, err
+	}
+	with, err := s.perform(ctx, sc, s.with)
+	if err != nil {
+		return sceneReport{}, err
+	}
+	return sceneReport{
+		Name: sc.name, Story: sc.story[0] + " " + sc.story[1], Without: without, With: with, PromiseHeld: len(with.Breaches) == 0,
+	}, nil
+}
+
+func (r *report) add(sc sceneReport) {
+	r.Scenes = append(r.Scenes, sc)
+	r.Without.Charges += sc.Without.Charges
+	r.Without.Amount += sc.Without.Amount
+	r.With.Charges += sc.With.Charges
+	r.With.Amount += sc.With.Amount
+	r.PromiseHeld = r.PromiseHeld && sc.PromiseHeld
+}
