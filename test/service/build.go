@@ -15,7 +15,7 @@ import (
 )
 
 // buildLimit bounds a build on a machine that runs many tests at once; one with the race detector starts from nothing.
-const buildLimit = 5 * time.Minute
+const buildLimit = 8 * time.Minute
 
 // built are the binaries that the tests of this test binary run. A global, because tests share nothing else that could
 // carry it.
