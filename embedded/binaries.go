@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,53 +19,97 @@ import (
 // oldestMajor is the first PostgreSQL that has all that the schema uses.
 const oldestMajor = 14
 
+// inspectLimit bounds the question for a version, on a busy machine, too.
+const inspectLimit = 15 * time.Second
+
 // ErrNoPostgres says that no usable PostgreSQL was found.
 var ErrNoPostgres = errors.New("no PostgreSQL found")
 
-// binaries is an installed PostgreSQL server.
+// binaries are the programs of a PostgreSQL server.
 type binaries struct {
-	dir     string
-	major   int
-	version string // "15.19"
+	dir        string
+	downloaded bool // by us; else it is installed
+	major      int
+	version    string // "15.19"
 }
 
 func (b binaries) path(name string) string { return filepath.Join(b.dir, name) }
 
-// findBinaries returns the server to use for a data folder that holds clusters
-// of the majors in existing: one of those, else the newest.
-func findBinaries(ctx context.Context, binDir string, existing []int) (binaries, error) {
-	var all []binaries
-	for _, dir := range binaryFolders(ctx, binDir) {
-		if b, err := inspect(ctx, dir); err == nil {
-			all = append(all, b)
-		} else if binDir != "" {
-			return binaries{}, fmt.Errorf("PG_BIN_DIR=%s: %w: it must hold initdb and postgres, version %d or newer",
-				binDir, err, oldestMajor)
-		}
-	}
-	return choose(all, existing)
+// command prepares one of the programs.
+func (b binaries) command(name string, args ...string) *exec.Cmd {
+	cmd := command(b.path(name), args...)
+	cmd.Env = b.environment()
+	return cmd
 }
 
-// choose picks among the installed servers.
-func choose(all []binaries, existing []int) (binaries, error) {
-	if len(all) == 0 {
-		return binaries{}, fmt.Errorf("%w (%d or newer): set DATABASE_URL to a server that runs, "+
-			"install PostgreSQL (%s), or set PG_BIN_DIR to the folder that holds initdb and postgres",
-			ErrNoPostgres, oldestMajor, installHint())
+// environment is the whole environment of the programs.
+func (b binaries) environment() []string {
+	env := childEnvironment()
+	if others := os.Getenv("LD_LIBRARY_PATH"); b.downloaded && others != "" {
+		// It brings its libraries, and those of another PostgreSQL would come before them.
+		own := filepath.Join(filepath.Dir(b.dir), "lib")
+		env = append(env, "LD_LIBRARY_PATH="+own+string(filepath.ListSeparator)+others)
 	}
-	newestFirst := func(a, b binaries) int { return b.major - a.major }
-	slices.SortStableFunc(all, newestFirst)
-	if len(existing) == 0 {
-		return all[0], nil
-	}
-	for _, b := range all {
-		if slices.Contains(existing, b.major) {
-			return b, nil
+	return env
+}
+
+// findBinaries returns the server to use for a data folder that holds clusters
+// of the majors in existing: an installed one, else a downloaded one.
+func findBinaries(ctx context.Context, cfg PostgresConfig, existing []int, d *downloads) (binaries, error) {
+	var installed []binaries
+	if !cfg.IgnoreInstalled {
+		for _, dir := range binaryFolders(ctx, cfg.BinDir) {
+			if b, err := inspect(ctx, binaries{dir: dir}); err == nil {
+				installed = append(installed, b)
+			} else if cfg.BinDir != "" {
+				return binaries{}, fmt.Errorf("PG_BIN_DIR=%s: %w: it must hold initdb and postgres, version %d or newer",
+					cfg.BinDir, err, oldestMajor)
+			}
 		}
 	}
-	return binaries{}, fmt.Errorf("%w for the data that is here: PostgreSQL %d wrote it and only %s is installed: "+
+	if b, ok := choose(installed, existing); ok {
+		return b, nil
+	}
+	if cfg.BinDir != "" {
+		return binaries{}, notFound(installed, existing, errors.New("PG_BIN_DIR forbids looking elsewhere"))
+	}
+	b, err := d.find(ctx, existing)
+	if err != nil && ctx.Err() != nil {
+		return binaries{}, fmt.Errorf("find a PostgreSQL: %w", err) // we were told to end; there is nothing to advise
+	}
+	if err != nil {
+		return binaries{}, notFound(installed, existing, err)
+	}
+	return b, nil
+}
+
+// choose picks among the installed servers: one that wrote data that is here,
+// else the newest.
+func choose(installed []binaries, existing []int) (b binaries, ok bool) {
+	newestFirst := func(a, b binaries) int { return b.major - a.major }
+	slices.SortStableFunc(installed, newestFirst)
+	for _, b := range installed {
+		if len(existing) == 0 || slices.Contains(existing, b.major) {
+			return b, true
+		}
+	}
+	return binaries{}, false
+}
+
+// notFound is the end of the ladder: one sentence that names ways out.
+func notFound(installed []binaries, existing []int, noDownload error) error {
+	if len(existing) == 0 {
+		return fmt.Errorf("%w (%d or newer), and %w: set DATABASE_URL to a server that runs, "+
+			"install PostgreSQL (%s), or set PG_BIN_DIR to the folder that holds initdb and postgres",
+			ErrNoPostgres, oldestMajor, noDownload, installHint())
+	}
+	wrote, only := slices.Max(existing), "none"
+	if len(installed) > 0 {
+		only = "only " + installed[0].version
+	}
+	return fmt.Errorf("%w for the data that is here: PostgreSQL %d wrote it, %s is installed, and %w: "+
 		"install PostgreSQL %d, set DATA_DIR to another folder, or upgrade the cluster with pg_upgrade",
-		ErrNoPostgres, slices.Max(existing), all[0].version, slices.Max(existing))
+		ErrNoPostgres, wrote, only, noDownload, wrote)
 }
 
 func installHint() string {
@@ -118,19 +163,21 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// inspect asks the server in dir for its version.
-func inspect(ctx context.Context, dir string) (binaries, error) {
-	b := binaries{dir: dir}
+// inspect asks a server for its version.
+func inspect(ctx context.Context, b binaries) (binaries, error) {
 	for _, name := range []string{"initdb", "postgres"} {
 		if !isFile(b.path(name)) {
 			return b, fmt.Errorf("%s is missing", b.path(name))
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.path("postgres"), "--version")
-	cmd.Env = childEnvironment()
+	cmd.Env = b.environment()
 	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr)) // a missing library, say
+	}
 	if err != nil {
 		return b, fmt.Errorf("%s --version: %w", cmd.Path, err)
 	}

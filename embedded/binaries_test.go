@@ -8,7 +8,7 @@ import (
 
 func TestWithoutPostgresTheErrorNamesThreeWaysOut(t *testing.T) {
 	t.Parallel()
-	_, err := choose(nil, nil)
+	err := notFound(nil, nil, errors.New("it is forbidden"))
 	if !errors.Is(err, ErrNoPostgres) {
 		t.Fatalf("nothing installed: %v", err)
 	}
@@ -32,11 +32,14 @@ func TestTheNewestServerIsTakenUnlessThereIsData(t *testing.T) {
 		{"data of two", []int{15, 16}, 16},
 		{"data of one that is gone as well", []int{14, 16}, 16},
 	} {
-		if got, err := choose(installed, c.existing); err != nil || got.major != c.want {
-			t.Errorf("%s: %d (%v), want %d", c.name, got.major, err, c.want)
+		if got, ok := choose(installed, c.existing); !ok || got.major != c.want {
+			t.Errorf("%s: %d (%t), want %d", c.name, got.major, ok, c.want)
 		}
 	}
-	if _, err := choose(installed, []int{14}); err == nil || !strings.Contains(err.Error(), "install PostgreSQL 14") {
+	if got, ok := choose(installed, []int{14}); ok {
+		t.Errorf("for the data of one that is gone: %d", got.major)
+	}
+	if err := notFound(installed, []int{14}, errors.New("it is forbidden")); !strings.Contains(err.Error(), "install PostgreSQL 14") {
 		t.Errorf("data of one that is gone: %v", err)
 	}
 }

@@ -66,7 +66,7 @@ func (p *Postgres) initdb(ctx context.Context, dir string) error {
 		args = append(args, "--no-sync")
 	}
 	var output bytes.Buffer
-	cmd := command(p.bin.path("initdb"), args...)
+	cmd := p.bin.command("initdb", args...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	done, err := p.passFolder(cmd, dir)
 	if err != nil {

@@ -12,10 +12,18 @@ import (
 // takes: macOS has room for 104 bytes with the closing zero, Linux for 108.
 const maxSocketPath = 103
 
-// makeRoot makes the data folder. Folders that are made here let the servers'
-// user through, and only through: what lies in them has modes of its own. A
-// folder that was there keeps its mode.
+// makeRoot makes the data folder.
 func makeRoot(dir string, as account) error {
+	if err := makeFolders(dir, as); err != nil {
+		return fmt.Errorf("make the data folder %s: %w: set DATA_DIR to a folder that can be written", dir, err)
+	}
+	return nil
+}
+
+// makeFolders makes a folder and what is missing above it. Folders that are made
+// here let the servers' user through, and only through: what lies in them has
+// modes of its own. A folder that was there keeps its mode.
+func makeFolders(dir string, as account) error {
 	var missing []string
 	for path := dir; ; path = filepath.Dir(path) {
 		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
@@ -24,7 +32,7 @@ func makeRoot(dir string, as account) error {
 		missing = append(missing, path)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data folder %s: %w: set DATA_DIR to a folder that can be written", dir, err)
+		return err
 	}
 	if !as.drop {
 		return nil

@@ -55,7 +55,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 		return err
 	}
 	defer out.Close() // the server has its own handle
-	cmd := command(p.bin.path("postgres"), p.serverArgs()...)
+	cmd := p.bin.command("postgres", p.serverArgs()...)
 	cmd.Stdout, cmd.Stderr = out, out
 	done, err := p.passFolder(cmd, p.cluster)
 	if err != nil {

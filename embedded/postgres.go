@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -24,11 +25,16 @@ const (
 
 // PostgresConfig says where the private PostgreSQL lives.
 type PostgresConfig struct {
-	Dir        string            // data folder; made when missing
-	BinDir     string            // PG_BIN_DIR: take the server here and nowhere else
-	NoDownload bool              // only installed servers
-	Log        *slog.Logger      // nil is silent
-	Settings   map[string]string // server settings that replace ours, for tests
+	Dir      string            // data folder; made when missing
+	BinDir   string            // PG_BIN_DIR: take the server here and nowhere else
+	Log      *slog.Logger      // nil is silent
+	Settings map[string]string // server settings that replace ours, for tests
+
+	NoDownload      bool      // PAYONCE_NO_DOWNLOAD: take what is installed or was downloaded before
+	DownloadURL     string    // PAYONCE_DOWNLOAD_URL: an npm registry; empty is the public one
+	CacheDir        string    // keeps what was downloaded; empty is the user's cache
+	Announce        io.Writer // is told the size before a download; nil is a log line
+	IgnoreInstalled bool      // don't look for an installed server
 }
 
 // Postgres is a private PostgreSQL server, a child of this process.
@@ -47,11 +53,12 @@ type Postgres struct {
 }
 
 // StartPostgres starts the private server of a data folder and returns when it
-// answers, with the database "payonce" in it. ctx bounds the start, not the
-// life of the server: that ends with [Postgres.Stop].
+// answers, with the database "payonce" in it. Where no server is installed it
+// downloads one first. ctx bounds all of that, not the life of the server: that
+// ends with [Postgres.Stop].
 //
 // The error is [ErrInUse] when another process owns the folder, and
-// [ErrNoPostgres] when no server is installed.
+// [ErrNoPostgres] when no server is installed and none could be downloaded.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if !supported {
 		return nil, errors.New("the embedded PostgreSQL needs Linux or macOS: set DATABASE_URL to a server that runs")
@@ -66,10 +73,14 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	majors, folders := existingClusters(dir)
-	if p.bin, err = findBinaries(ctx, cfg.BinDir, majors); err != nil {
+	if p.as, err = serverAccount(folders); err != nil {
 		return nil, err
 	}
-	if p.as, err = serverAccount(folders); err != nil {
+	downloads, err := newDownloads(cfg, p.as, p.log)
+	if err != nil {
+		return nil, err
+	}
+	if p.bin, err = findBinaries(ctx, cfg, majors, downloads); err != nil {
 		return nil, err
 	}
 	p.cluster = filepath.Join(dir, "postgres-"+strconv.Itoa(p.bin.major))
@@ -104,7 +115,11 @@ func (p *Postgres) DatabaseURL(name string) string {
 
 // Rung says, for people, which server was taken.
 func (p *Postgres) Rung() string {
-	return fmt.Sprintf("installed PostgreSQL %s (%s)", p.bin.version, p.bin.dir)
+	origin := "installed"
+	if p.bin.downloaded {
+		origin = "downloaded"
+	}
+	return fmt.Sprintf("%s PostgreSQL %s (%s)", origin, p.bin.version, p.bin.dir)
 }
 
 // Pid is the process id of the server, 0 while it is stopped.
