@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -55,15 +56,16 @@ type App struct {
 // memoryBytes bounds L1.
 const memoryBytes = 32 << 20
 
-// Open finds the stores and wires everything. What it opened it closes again when something fails.
-func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
+// Open finds the stores and wires everything. What it opened it closes again when something fails. A store that has to
+// be downloaded first is announced to out.
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger, out io.Writer) (_ *App, err error) {
 	a := &App{Config: cfg, Log: log, Metrics: metrics.New(), nudges: make(chan struct{}, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if a.stores, err = openStores(ctx, cfg, log); err != nil {
+	if a.stores, err = openStores(ctx, cfg, log, out); err != nil {
 		return nil, err
 	}
 	if a.payer, err = openPayer(ctx, cfg, a.Metrics, log); err != nil {

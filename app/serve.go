@@ -17,7 +17,7 @@ import (
 
 // Serve runs the service until the context ends, and returns when every accepted request is answered.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, out, errOut io.Writer, routes func(*App) http.Handler) (err error) {
-	a, err := Open(ctx, cfg, log)
+	a, err := Open(ctx, cfg, log, out)
 	if err != nil {
 		return err
 	}

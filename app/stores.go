@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,11 +26,11 @@ type stores struct {
 }
 
 // openStores climbs both ladders at once: a private Postgres takes most of a start's time.
-func openStores(ctx context.Context, cfg config.Config, log *slog.Logger) (*stores, error) {
+func openStores(ctx context.Context, cfg config.Config, log *slog.Logger, out io.Writer) (*stores, error) {
 	s := &stores{}
 	var group sync.WaitGroup
 	var postgres, redis error
-	group.Go(func() { postgres = s.openPostgres(ctx, cfg, log) })
+	group.Go(func() { postgres = s.openPostgres(ctx, cfg, log, out) })
 	group.Go(func() { redis = s.openRedis(ctx, cfg, log) })
 	group.Wait()
 	if err := errors.Join(postgres, redis); err != nil {
@@ -44,19 +45,25 @@ func openStores(ctx context.Context, cfg config.Config, log *slog.Logger) (*stor
 	return s, nil
 }
 
-func (s *stores) openPostgres(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+func (s *stores) openPostgres(ctx context.Context, cfg config.Config, log *slog.Logger, out io.Writer) (err error) {
 	if cfg.DatabaseURL != "" {
 		s.postgres, s.postgresRung = string(cfg.DatabaseURL), "DATABASE_URL"
 		return nil
 	}
-	s.ownPostgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{
-		Dir: cfg.DataDir, BinDir: cfg.PGBinDir, NoDownload: cfg.NoDownload, Log: log,
-	})
+	s.ownPostgres, err = startPostgres(ctx, cfg, log, out)
 	if err != nil {
 		return err
 	}
 	s.postgres, s.postgresRung = s.ownPostgres.URL(), s.ownPostgres.Rung()+", data in "+cfg.DataDir
 	return nil
+}
+
+// startPostgres starts the private server; a download is announced to out, or in the log.
+func startPostgres(ctx context.Context, cfg config.Config, log *slog.Logger, out io.Writer) (*embedded.Postgres, error) {
+	return embedded.StartPostgres(ctx, embedded.PostgresConfig{
+		Dir: cfg.DataDir, BinDir: cfg.PGBinDir, Log: log,
+		NoDownload: cfg.NoDownload, DownloadURL: string(cfg.DownloadURL), Announce: out,
+	})
 }
 
 func (s *stores) openRedis(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
@@ -115,9 +122,7 @@ func withDatabase(ctx context.Context, cfg config.Config, log *slog.Logger, run 
 	if !errors.Is(err, embedded.ErrNotRunning) {
 		return err
 	}
-	postgres, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{
-		Dir: cfg.DataDir, BinDir: cfg.PGBinDir, NoDownload: cfg.NoDownload, Log: log,
-	})
+	postgres, err := startPostgres(ctx, cfg, log, nil) // stdout may be JSON for a program
 	if err != nil {
 		return err
 	}
