@@ -23,6 +23,8 @@ const (
 	folderName = "payonce-stores-"
 	// startLimit bounds a start on a machine that runs many tests at once.
 	startLimit = time.Minute
+	// ladderLimit bounds a start that may have to download PostgreSQL first.
+	ladderLimit = 5 * time.Minute
 )
 
 // shared is the server of this test binary. A global, because tests share
@@ -85,9 +87,11 @@ func TunedPostgres(t testing.TB, settings map[string]string) *embedded.Postgres 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), ladderLimit)
 	defer cancel()
-	pg, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: folder, BinDir: os.Getenv("PG_BIN_DIR"), Settings: settings})
+	cfg := ladder(folder)
+	cfg.Settings = settings
+	pg, err := embedded.StartPostgres(ctx, cfg)
 	if err != nil {
 		t.Fatal(errors.Join(err, os.RemoveAll(folder)))
 	}
@@ -115,16 +119,23 @@ func (s *server) launch() (err error) {
 	if s.folder, err = makeFolder(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), ladderLimit)
 	defer cancel()
-	s.pg, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{
-		Dir:    s.folder,
-		BinDir: os.Getenv("PG_BIN_DIR"),
-		// Lost with the machine, which loses the test run as well. Commits
-		// keep their order, so a crash of the server alone still loses nothing.
-		Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "300"},
-	})
+	cfg := ladder(s.folder)
+	// Lost with the machine, which loses the test run as well. Commits keep
+	// their order, so a crash of the server alone still loses nothing.
+	cfg.Settings = map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
+	s.pg, err = embedded.StartPostgres(ctx, cfg)
 	return err
+}
+
+// ladder finds a server as the service does, by the same settings.
+func ladder(folder string) embedded.PostgresConfig {
+	forbidden, err := strconv.ParseBool(os.Getenv("PAYONCE_NO_DOWNLOAD"))
+	return embedded.PostgresConfig{
+		Dir: folder, BinDir: os.Getenv("PG_BIN_DIR"), Announce: os.Stderr,
+		NoDownload: err == nil && forbidden, DownloadURL: os.Getenv("PAYONCE_DOWNLOAD_URL"),
+	}
 }
 
 func (s *server) stop() error {
