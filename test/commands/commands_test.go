@@ -22,6 +22,12 @@ func run(t *testing.T, settings []string, arguments ...string) (stdout, stderr s
 	t.Helper()
 	command := exec.CommandContext(t.Context(), service.Binary(t), arguments...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, settings...)
+	return finish(t, command)
+}
+
+// finish runs a command to its end.
+func finish(t *testing.T, command *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	err := command.Run()
