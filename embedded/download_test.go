@@ -128,6 +128,25 @@ func TestADownloadCanBeForbidden(t *testing.T) {
 	holdsNothing(t, folder)
 }
 
+func TestADownloadThatDoesNotRunIsNamedWithItsFolder(t *testing.T) {
+	t.Parallel()
+	broken := append([]entry{file("package/native/bin/postgres", 0o755, "#!/bin/sh\necho libfoo is missing >&2; exit 127\n")}, fakePackage()[1:]...)
+	for want, r := range map[string]*registry{
+		"libfoo is missing":            newRegistry(t, broken),
+		"it is version 99.1, not 99.2": newRegistry(t, fakePackage()),
+	} {
+		folder := t.TempDir()
+		d, _ := r.downloads(t, folder)
+		d.releases[0].version = "99.2"
+		_, err := d.find(t.Context(), nil)
+		for _, part := range []string{want, "remove " + filepath.Join(folder, "postgresql-99.1.0-fake")} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("error %v, want one that says %q", err, part)
+			}
+		}
+	}
+}
+
 func TestADownloadFollowsTheDataThatIsHere(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t, fakePackage())

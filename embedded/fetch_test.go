@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -135,6 +136,23 @@ func TestARegistryThatStopsSendingIsGivenUp(t *testing.T) {
 		}
 		holdsNothing(t, folder)
 	}
+}
+
+func TestASlowRegistryIsWaitedForAsLongAsItSends(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stalled := make(chan time.Time, 1)
+		begin, sent := time.Now(), restart{time.AfterFunc(stallLimit, func() { stalled <- time.Now() }), stallLimit}
+		for range 10 {
+			<-time.After(stallLimit - time.Second)
+			if n, err := sent.Write([]byte("some")); n != 4 || err != nil {
+				t.Errorf("wrote %d, %v", n, err)
+			}
+		}
+		if at, want := (<-stalled).Sub(begin), 10*(stallLimit-time.Second)+stallLimit; at != want {
+			t.Errorf("given up after %s, want %s", at, want)
+		}
+	})
 }
 
 func TestACanceledStartEndsTheDownload(t *testing.T) {
