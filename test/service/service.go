@@ -233,7 +233,7 @@ func (s *Service) cleanUp() {
 			s.t.Errorf("the service's log holds what it must not:\n%s", text[max(0, found[0]-300):min(len(text), found[1]+3000)])
 		}
 		if s.t.Failed() {
-			s.t.Logf("the service's log:\n%s", notable(text))
+			s.t.Logf("the service's log:\n%s", notable(p.log.String()))
 		}
 	}
 }
