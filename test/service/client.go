@@ -68,9 +68,7 @@ func (s *Service) Client(apiKey string) *Client {
 func (s *Service) NewMerchant() *Client {
 	s.t.Helper()
 	merchant, apiKey := Merchant(s.t, s.Options.DatabaseURL)
-	c := s.Client(apiKey)
-	c.merchant = merchant
-	return c
+	return s.Client(apiKey).Of(merchant)
 }
 
 // At is the same merchant at another replica.
@@ -85,6 +83,13 @@ func (c *Client) Via(url string) *Client {
 	other := c.At(c.service)
 	other.via = url
 	return other
+}
+
+// Of is the same client, knowing whose API key it has.
+func (c *Client) Of(merchant string) *Client {
+	other := *c
+	other.merchant = merchant
+	return &other
 }
 
 // Recorded is the same client, whose every request is told to record.

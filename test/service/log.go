@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"os"
 	"regexp"
 	"sync"
 )
@@ -14,14 +15,27 @@ type lines struct {
 	said        bool
 	reading     sync.Mutex // held while nobody reads: then the process's pipe fills
 	public, adm *regexp.Regexp
+	file        *os.File // gets everything; then text ends with the addresses
 }
 
-func newLines() *lines {
-	return &lines{
+// newLines appends to a file as well, when one is named.
+func newLines(path string) (l *lines, err error) {
+	l = &lines{
 		addresses: make(chan [2]string, 1),
 		public:    regexp.MustCompile(`(?m)^listening on (http://\S+)$`),
 		adm:       regexp.MustCompile(`(?m)^admin listening on (http://\S+)$`),
 	}
+	if path != "" {
+		l.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	}
+	return l, err
+}
+
+func (l *lines) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
 }
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -29,7 +43,14 @@ func (l *lines) Write(p []byte) (int, error) {
 	defer l.reading.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.text.Write(p)
+	if l.file != nil {
+		if n, err := l.file.Write(p); err != nil {
+			return n, err
+		}
+	}
+	if l.file == nil || !l.said {
+		l.text.Write(p)
+	}
 	if l.said {
 		return len(p), nil
 	}

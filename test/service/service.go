@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -25,6 +26,9 @@ const (
 	stopLimit  = 40 * time.Second
 )
 
+// Secrets are what no log may hold, besides API keys.
+func Secrets() []string { return []string{SecretKey, providerKey} }
+
 // Options say where a service finds its stores and its provider. What is empty is made for this test alone.
 type Options struct {
 	DatabaseURL string
@@ -32,6 +36,9 @@ type Options struct {
 	ProviderURL string
 	Env         map[string]string // settings on top of those that tests share; these win
 	Build       []string          // arguments of go build, [Failpoints] say
+	// LogFile, when set, gets what every life of the process writes to stderr, instead of the test's memory. Then its
+	// contents are the test's to check.
+	LogFile string
 }
 
 // Service is one replica: a process that a test may kill, freeze and start again.
@@ -42,6 +49,7 @@ type Service struct {
 	Options Options
 
 	t       testing.TB
+	folder  string
 	mu      sync.Mutex
 	secrets []string // that must not stand in a log
 	run     *process
@@ -61,7 +69,7 @@ type process struct {
 // log holds a secret or a data race.
 func Start(t testing.TB, opt Options) *Service {
 	t.Helper()
-	s := &Service{t: t, Options: opt, secrets: []string{SecretKey, providerKey}}
+	s := &Service{t: t, Options: opt, folder: t.TempDir(), secrets: Secrets()}
 	if opt.DatabaseURL == "" {
 		s.Options.DatabaseURL = stores.Database(t)
 	}
@@ -94,41 +102,60 @@ func (s *Service) Replica(env map[string]string) *Service {
 // Restart starts a new process with the same settings, perhaps on another port, after ending the one that runs.
 func (s *Service) Restart() {
 	s.t.Helper()
-	s.Kill()
-	p := &process{log: newLines(), out: newLines(), ended: make(chan struct{})}
-	p.cmd = exec.Command(Binary(s.t, s.Options.Build...)) // ends with Kill, which cleanUp calls
-	p.cmd.Env, p.cmd.Dir = s.Environment(), s.t.TempDir()
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.out, p.log, attributes(), 5*time.Second
-	if err := p.cmd.Start(); err != nil {
+	if err := s.TryRestart(); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// TryRestart is Restart for when a start may fail: without its database the service ends again.
+func (s *Service) TryRestart() error {
+	s.Kill()
+	p := &process{ended: make(chan struct{})}
+	var err error
+	if p.log, err = newLines(s.Options.LogFile); err != nil {
+		return err
+	}
+	if p.out, err = newLines(""); err != nil {
+		return err
+	}
+	p.cmd = exec.Command(Binary(s.t, s.Options.Build...)) // ends with Kill, which cleanUp calls
+	p.cmd.Env, p.cmd.Dir = s.Environment(), s.folder
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.out, p.log, attributes(), 5*time.Second
+	if err := p.cmd.Start(); err != nil {
+		return errors.Join(err, p.log.close())
+	}
 	go func() {
-		_ = p.cmd.Wait() // the exit code stands in ProcessState
+		_ = p.cmd.Wait()  // the exit code stands in ProcessState
+		_ = p.log.close() // what is missing is found missing by whoever reads the file
 		close(p.ended)
 	}()
 	s.mu.Lock()
-	s.run, s.past = p, append(s.past, p)
+	s.run = p
+	if s.Options.LogFile == "" {
+		s.past = append(s.past, p)
+	}
 	s.mu.Unlock()
 	select {
 	case found := <-p.log.addresses:
 		s.mu.Lock()
 		p.url, p.admin = found[0], found[1]
 		s.mu.Unlock()
+		return nil
 	case <-p.ended:
-		s.t.Fatalf("the service ended at its start:\n%s", p.log)
+		return fmt.Errorf("the service ended at its start:\n%s", p.log)
 	case <-time.After(startLimit):
-		s.t.Fatalf("the service does not listen after %s:\n%s", startLimit, p.log)
+		return fmt.Errorf("the service does not listen after %s:\n%s", startLimit, p.log)
 	}
 }
 
 // Environment is what its processes are started with: nothing of the test's own but what a process needs to run.
 func (s *Service) Environment() []string {
 	env := map[string]string{
-		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": s.t.TempDir(),
+		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": s.folder,
 		"DATABASE_URL": s.Options.DatabaseURL, "REDIS_URL": s.Options.RedisURL, "SECRET_KEY": SecretKey,
 		"PROVIDER_URL": s.Options.ProviderURL, "PROVIDER_SECRET_KEY": providerKey,
 		"DB_MAX_CONNS": "10", "RATE_LIMIT": "off", "LOG_FORMAT": "json", "LOG_LEVEL": "debug",
-		"PATH": os.Getenv("PATH"), "HOME": s.t.TempDir(), "GORACE": "halt_on_error=0",
+		"PATH": os.Getenv("PATH"), "HOME": s.folder, "GORACE": "halt_on_error=0",
 	}
 	maps.Copy(env, s.Options.Env)
 	var list []string

@@ -1,0 +1,308 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/payonce/payonce/test/service"
+)
+
+const (
+	patience      = 4 * time.Second // with one request
+	remembered    = 5000            // requests that may be sent again much later
+	inFlight      = "idempotency-request-in-flight"
+	workersAtOnce = 24
+)
+
+// crowd is everybody who sends requests.
+type crowd struct {
+	w       *world
+	pace    <-chan time.Time
+	endless context.Context //nolint:containedctx // ends when nobody waits for outcomes any more
+	closing atomic.Bool     // nothing new is begun
+	unheard atomic.Int64    // requests whose outcome nobody got to know
+	keys    atomic.Int64
+
+	mu   sync.Mutex
+	past []request // a ring
+	next int
+}
+
+// request is something that may be sent again.
+type request struct {
+	merchant        int
+	path, key, body string
+}
+
+// client is one worker of the crowd.
+type client struct {
+	*crowd
+	rng  *rand.Rand
+	name string
+	n    int
+}
+
+// work lets workers shop until closing is set, and returns when each has its outcomes.
+func (c *crowd) work(seed uint64) {
+	var group sync.WaitGroup
+	for i := range workersAtOnce {
+		group.Go(func() {
+			worker := &client{crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(100+i))), name: fmt.Sprintf("soak-%d-%d", seed, i)}
+			for !c.closing.Load() {
+				worker.shop()
+			}
+		})
+	}
+	group.Wait()
+}
+
+// shop does one thing, well or badly.
+func (c *client) shop() {
+	merchant := c.rng.IntN(merchants)
+	switch what := c.rng.IntN(100); {
+	case what < 50:
+		if order := c.order(merchant); order != "" {
+			c.insist(c.payment(merchant, order, c.method()))
+		}
+	case what < 60:
+		c.double(merchant)
+	case what < 66:
+		c.hangUp(merchant)
+	case what < 71:
+		c.otherBody(merchant)
+	case what < 76:
+		c.twoKeys(merchant)
+	case what < 79:
+		c.trespass(merchant)
+	case what < 83:
+		c.cancel(merchant)
+	case what < 86:
+		c.malformed(merchant)
+	case what < 96:
+		c.again()
+	default:
+		c.look(merchant)
+	}
+}
+
+func (c *client) method() string {
+	methods := []string{
+		"pm_card_chargeDeclined", "pm_card_chargeDeclinedInsufficientFunds", "pm_card_authenticationRequired", "pm_sim_error_then_ok",
+		"pm_sim_reset_charged", "pm_sim_timeout_charged", "pm_sim_timeout_not_charged", "pm_sim_slow_150", "pm_sim_wrong_amount",
+	}
+	if i := c.rng.IntN(60); i < len(methods) {
+		return methods[i]
+	}
+	return "pm_card_visa"
+}
+
+func (c *client) key() string {
+	c.n++
+	c.keys.Add(1)
+	return fmt.Sprintf("%s-%d", c.name, c.n)
+}
+
+func (c *client) payment(merchant int, order, method string) request {
+	return request{merchant, "/v1/payments", c.key(), service.PaymentBody(order, method)}
+}
+
+// order makes one and returns its id, empty when that was refused.
+func (c *client) order(merchant int) string {
+	body := fmt.Sprintf(`{"amount":%d,"currency":%q,"metadata":{"worker":%q}}`, 100+c.rng.IntN(9900), []string{"EUR", "USD", "JPY"}[c.rng.IntN(3)], c.name)
+	return c.insist(request{merchant, "/v1/orders", c.key(), body}).Field("id")
+}
+
+// send makes one request at a replica, in its turn.
+func (c *client) send(replica int, r request, limit time.Duration, headers ...string) service.Response {
+	if !c.closing.Load() {
+		<-c.pace
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return c.w.shoppers[r.merchant][replica].Send(ctx, http.MethodPost, r.path, r.key, r.body, headers...)
+}
+
+// insist is how a client should behave: the same request with the same key until there is an answer that is final.
+func (c *client) insist(r request) service.Response {
+	c.remember(r)
+	replica := c.rng.IntN(replicas)
+	for {
+		var headers []string
+		if c.rng.IntN(10) == 0 {
+			headers = []string{"Prefer", "wait=1"}
+		}
+		resp := c.send(replica, r, patience, headers...)
+		if final(resp) {
+			return resp
+		}
+		if c.endless.Err() != nil {
+			c.unheard.Add(1)
+			return resp
+		}
+		c.w.pause(time.Duration(10+c.rng.IntN(150)) * time.Millisecond) // Retry-After, for those in a hurry
+		replica = (replica + c.rng.IntN(replicas)) % replicas
+	}
+}
+
+func final(resp service.Response) bool {
+	switch {
+	case resp.Header == nil, resp.Status >= 500, resp.Status == http.StatusTooManyRequests:
+		return false
+	case resp.Err != nil && len(resp.Body) == 0, !json.Valid(resp.Body): // it was cut off
+		return false
+	}
+	return resp.Code() != inFlight
+}
+
+// double sends copies at once, at both replicas.
+func (c *client) double(merchant int) {
+	order := c.order(merchant)
+	if order == "" {
+		return
+	}
+	r := c.payment(merchant, order, c.method())
+	var copies sync.WaitGroup
+	for i := range 2 + c.rng.IntN(4) {
+		copies.Go(func() { c.send(i%replicas, r, patience) })
+	}
+	copies.Wait()
+	c.insist(r)
+}
+
+// hangUp goes away in the middle, and comes back.
+func (c *client) hangUp(merchant int) {
+	r := request{merchant, "/v1/orders", c.key(), service.OrderBody}
+	if order := c.order(merchant); order != "" && c.rng.IntN(3) > 0 {
+		r = c.payment(merchant, order, "pm_card_visa")
+	}
+	c.send(c.rng.IntN(replicas), r, time.Duration(1+c.rng.IntN(40))*time.Millisecond)
+	c.insist(r)
+}
+
+// otherBody uses one key for two requests at once.
+func (c *client) otherBody(merchant int) {
+	first, second := c.order(merchant), c.order(merchant)
+	if first == "" || second == "" {
+		return
+	}
+	r := c.payment(merchant, first, "pm_card_visa")
+	other := r
+	other.body = service.PaymentBody(second, "pm_card_visa")
+	var both sync.WaitGroup
+	both.Go(func() { c.send(0, r, patience) })
+	both.Go(func() { c.send(1, other, patience) })
+	both.Wait()
+	c.insist(r)
+	c.insist(other)
+}
+
+// twoKeys pays one order twice, which no key can catch.
+func (c *client) twoKeys(merchant int) {
+	order := c.order(merchant)
+	if order == "" {
+		return
+	}
+	first, second := c.payment(merchant, order, "pm_card_visa"), c.payment(merchant, order, "pm_card_visa")
+	var both sync.WaitGroup
+	both.Go(func() { c.send(0, first, patience) })
+	both.Go(func() { c.send(1, second, patience) })
+	both.Wait()
+	c.insist(first)
+	c.insist(second)
+}
+
+// trespass asks for what belongs to another merchant, under a key that the other one uses, too.
+func (c *client) trespass(merchant int) {
+	order := c.order(merchant)
+	if order == "" {
+		return
+	}
+	r := c.payment(merchant, order, "pm_card_visa")
+	c.insist(r)
+	thief := (merchant + 1) % merchants
+	foreign := r
+	foreign.merchant = thief
+	c.insist(foreign)
+	c.get(thief, "/v1/orders/"+order)
+	c.get(thief, "/v1/idempotency-keys/"+r.key)
+	if own := c.order(thief); own != "" { // the same key, of one's own
+		foreign.body = service.PaymentBody(own, "pm_card_visa")
+		c.insist(foreign)
+	}
+}
+
+// cancel takes an order back while it is paid.
+func (c *client) cancel(merchant int) {
+	order := c.order(merchant)
+	if order == "" {
+		return
+	}
+	payment := c.payment(merchant, order, c.method())
+	canceled := request{merchant, "/v1/orders/" + order + "/cancel", c.key(), ""}
+	var both sync.WaitGroup
+	both.Go(func() { c.send(0, payment, patience) })
+	both.Go(func() { c.send(1, canceled, patience) })
+	both.Wait()
+	c.insist(payment)
+	c.insist(canceled)
+}
+
+// malformed sends what is no key, and what is no request.
+func (c *client) malformed(merchant int) {
+	for _, key := range []string{"", `"unterminated`, "with spaces", "ümlaut", strings.Repeat("k", 256)} {
+		c.send(c.rng.IntN(replicas), request{merchant, "/v1/orders", key, service.OrderBody}, patience)
+	}
+	c.insist(request{merchant, "/v1/orders", c.key(), `{"amount":1.0,"currency":"EUR"}`})
+}
+
+// look reads.
+func (c *client) look(merchant int) {
+	for _, path := range []string{"/v1/payments?limit=5", "/v1/orders?limit=5", "/v1/balance", "/v1/events?limit=5"} {
+		c.get(merchant, path)
+	}
+}
+
+func (c *client) get(merchant int, path string) {
+	if !c.closing.Load() {
+		<-c.pace
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c.w.shoppers[merchant][c.rng.IntN(replicas)].Send(ctx, http.MethodGet, path, "", "")
+}
+
+// again sends what was sent long ago, once at each replica.
+func (c *client) again() {
+	for range 5 {
+		if r, ok := c.remind(c.rng.IntN(remembered)); ok {
+			c.send(c.rng.IntN(replicas), r, patience)
+		}
+	}
+}
+
+func (c *crowd) remember(r request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.past) < remembered {
+		c.past = append(c.past, r)
+		return
+	}
+	c.past[c.next] = r
+	c.next = (c.next + 1) % remembered
+}
+
+func (c *crowd) remind(i int) (request, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.past) == 0 {
+		return request{}, false
+	}
+	return c.past[i%len(c.past)], true
+}

@@ -1,0 +1,232 @@
+package chaos
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+	"github.com/redis/go-redis/v9"
+
+	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/migrations"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/test/check"
+	"github.com/payonce/payonce/test/proxy"
+	"github.com/payonce/payonce/test/service"
+	"github.com/payonce/payonce/test/stores"
+)
+
+const (
+	replicas        = 2
+	merchants       = 4
+	providerTimeout = time.Second
+	lease           = 2 * time.Second
+	recovery        = 100 * time.Millisecond
+)
+
+// world is two replicas, all that they stand on, and all that is written down about them.
+type world struct {
+	t        *testing.T
+	folder   string
+	postgres *embedded.Postgres
+	db       *sql.DB
+	redis    *stores.RealRedis
+	cache    *redis.Client
+	provider *service.Simulator
+	replicas [replicas]*replica
+	shoppers [merchants][replicas]*service.Client
+	history  *check.Recorder
+
+	mu     sync.Mutex
+	faults []check.Fault
+	struck map[string]int
+}
+
+// replica is one process with proxies on each of its sides.
+type replica struct {
+	service  *service.Service
+	front    *proxy.HTTP
+	postgres *proxy.Postgres
+	redis    *proxy.Redis
+	provider *proxy.HTTP
+}
+
+func makeWorld(t *testing.T, folder string, shortRetention time.Duration) *world {
+	t.Helper()
+	w := &world{t: t, folder: folder, struck: map[string]int{}}
+	w.postgres = stores.TunedPostgres(t, settings())
+	w.redis = stores.StartRealRedis(t)
+	w.provider = service.StartSimulator(t)
+	options, err := redis.ParseURL(w.redis.URL())
+	w.must(err)
+	options.ReadTimeout, options.MaxRetries = restartLimit, 20 // it is frozen at times
+	w.cache = redis.NewClient(options)
+	t.Cleanup(func() { _ = w.cache.Close() })
+	w.must(migrations.Up(t.Context(), w.postgres.URL()))
+	w.db, err = sql.Open("pgx", w.postgres.URL())
+	w.must(err)
+	t.Cleanup(func() { _ = w.db.Close() })
+	w.history, err = check.Record(w.path("history.jsonl.gz"))
+	w.must(err)
+	for i := range w.replicas {
+		retention := 24 * time.Hour
+		if i > 0 { // what this one completes is soon a tombstone: cleanup always has something to do
+			retention = shortRetention
+		}
+		w.replicas[i] = w.makeReplica(i, retention)
+	}
+	for m := range w.shoppers {
+		id, key := service.Merchant(t, w.postgres.URL())
+		for i, r := range w.replicas {
+			w.shoppers[m][i] = r.service.Client(key).Of(id).Via(r.front.URL()).Recorded(w.history.Add)
+		}
+	}
+	return w
+}
+
+// settings of PostgreSQL: it keeps the time of each commit, before which nothing may be seen; and after a crash it does not
+// fsync its files one by one, which takes seconds on a busy disk and protects from other crashes than these.
+func settings() map[string]string {
+	settings := map[string]string{"track_commit_timestamp": "on"}
+	if runtime.GOOS == "linux" {
+		settings["recovery_init_sync_method"] = "syncfs"
+	}
+	return settings
+}
+
+func (w *world) makeReplica(number int, retention time.Duration) *replica {
+	w.t.Helper()
+	r := &replica{}
+	var errs [4]error
+	// Not the test's context: the replica, which speaks through them, ends after it does.
+	r.postgres, errs[0] = proxy.NewPostgres(context.Background(), w.postgres.URL())
+	r.redis, errs[1] = proxy.NewRedis(context.Background(), w.redis.URL())
+	r.provider, errs[2] = proxy.NewHTTP(context.Background(), w.provider.URL())
+	w.must(errors.Join(errs[:]...))
+	w.t.Cleanup(r.postgres.Close)
+	w.t.Cleanup(r.redis.Close)
+	w.t.Cleanup(r.provider.Close)
+	r.service = service.Start(w.t, service.Options{
+		DatabaseURL: r.postgres.URL(), RedisURL: r.redis.URL(), ProviderURL: r.provider.URL(),
+		LogFile: w.path(fmt.Sprintf("replica-%d.log", number)),
+		Env: map[string]string{
+			"PROVIDER_TIMEOUT": providerTimeout.String(), "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": lease.String(),
+			"RECOVERY_INTERVAL": recovery.String(), "PROVIDER_SETTLE": "200ms", "CLEANUP_INTERVAL": "200ms",
+			"IDEMPOTENCY_RETENTION": retention.String(), "LOG_LEVEL": "info",
+		},
+	})
+	var err error
+	r.front, err = proxy.NewHTTP(context.Background(), r.service.URL())
+	w.must(err)
+	w.t.Cleanup(r.front.Close)
+	return r
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.folder, name) }
+
+// unleash lets the plan happen, and returns when everything stands again.
+func (w *world) unleash(p plan, length time.Duration) {
+	began := time.Now()
+	var lanes sync.WaitGroup
+	for _, strikes := range p.lanes() {
+		lanes.Go(func() {
+			for _, s := range strikes {
+				w.pause(time.Until(began.Add(s.at)))
+				if time.Since(began) < length || !w.happened(s) { // a lane that is late does what has to happen once
+					w.strike(s)
+				}
+			}
+		})
+	}
+	w.pause(time.Until(began.Add(length)))
+	lanes.Wait()
+}
+
+func (w *world) strike(s strike) {
+	began := time.Now()
+	s.fault.do(w, s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.struck[s.fault.name]++
+	w.faults = append(w.faults, check.Fault{
+		Kind: s.fault.name, Target: s.lane(), Began: check.At(began), Ended: check.At(time.Now()), Stops: s.fault.stops,
+	})
+}
+
+func (w *world) happened(s strike) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.struck[s.fault.name] > 0
+}
+
+// hits adds up what the proxies broke.
+func (w *world) hits() map[proxy.Kind]int64 {
+	sum := map[proxy.Kind]int64{}
+	for _, r := range w.replicas {
+		for _, p := range []*proxy.Proxy{r.postgres.Proxy, r.redis.Proxy, r.provider.Proxy, r.front.Proxy} {
+			for kind, n := range p.Counts() {
+				sum[kind] += n
+			}
+		}
+	}
+	return sum
+}
+
+// openRows is what has no outcome yet, and what is not settled at the provider.
+const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress'),
+	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review')`
+
+func (w *world) open() (keys, payments int) {
+	if err := w.db.QueryRowContext(context.Background(), openRows).Scan(&keys, &payments); err != nil {
+		w.t.Errorf("count what is open: %v", err)
+	}
+	return keys, payments
+}
+
+// writeFaults keeps the list for the checker's program.
+func (w *world) writeFaults() {
+	file, err := os.Create(w.path("faults.jsonl"))
+	w.must(err)
+	encoder := json.NewEncoder(file)
+	for _, f := range w.faults {
+		err = errors.Join(err, encoder.Encode(f))
+	}
+	w.must(errors.Join(err, file.Close()))
+}
+
+// pause waits for d.
+func (w *world) pause(d time.Duration) {
+	if d > 0 {
+		<-time.After(d)
+	}
+}
+
+// wait asks until ok, for d at most. It tells whether ok came.
+func (w *world) wait(d time.Duration, ok func() bool) bool {
+	for limit := time.Now().Add(d); !ok(); w.pause(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			return false
+		}
+	}
+	return true
+}
+
+// idOf writes a row's id as clients know it.
+func idOf(prefix, id string) string { return models.FormatID(prefix, uuid.MustParse(id)) }
