@@ -28,6 +28,8 @@ func allFaults() []*fault {
 		{name: "restart redis", perHour: 90, lane: "redis", do: (*world).restartRedis},
 		{name: "freeze redis", perHour: 120, lane: "redis", do: (*world).freezeRedis},
 
+		{name: "jump postgres's clock", perHour: 120, lane: "clock", do: (*world).jumpClock},
+
 		armed("cut before commit", 1300, "postgres wire", proxy.CutBeforeCommit, postgres),
 		armed("cut after commit", 1300, "postgres wire", proxy.CutAfterCommit, postgres),
 		armed("cut query", 200, "postgres wire", proxy.CutRequest, postgres),

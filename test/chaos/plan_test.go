@@ -31,7 +31,8 @@ type strike struct {
 }
 
 func (s strike) lane() string {
-	if s.fault.lane == "postgres" || s.fault.lane == "redis" {
+	switch s.fault.lane {
+	case "postgres", "redis", "clock":
 		return s.fault.lane
 	}
 	return fmt.Sprint(s.fault.lane, " ", s.replica)

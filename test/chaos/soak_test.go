@@ -69,9 +69,7 @@ func TestSoak(t *testing.T) {
 	go func() { defer close(done); crowd.work(seed) }()
 	w.unleash(plan, wanted.length)
 	ended := time.Now()
-	w.pause(afterwards)
-	crowd.closing.Store(true)
-	converged := w.converge(ended, done, giveUp)
+	converged := w.converge(ended, crowd, done, giveUp)
 	crowd.askAgain()
 	if err := w.history.Close(); err != nil {
 		t.Error(err)
@@ -81,12 +79,14 @@ func TestSoak(t *testing.T) {
 	w.tell(plan, report, crowd, ended.Sub(began), converged)
 }
 
-// converge waits until nothing is open any more and every client has its answer, and returns how long each took.
-func (w *world) converge(ended time.Time, clients <-chan struct{}, giveUp func()) (took [3]time.Duration) {
+// converge waits until every key that was open at the end has its outcome, while clients go on; then until every client has
+// its answer; then until every payment is settled. It returns how long after the end that was.
+func (w *world) converge(ended time.Time, c *crowd, clients <-chan struct{}, giveUp func()) (took [3]time.Duration) {
 	w.t.Helper()
 	for i, done := range []func() bool{
-		func() bool { keys, _ := w.open(); return keys == 0 },
+		func() bool { keys, _ := w.open(ended); return keys == 0 },
 		func() bool {
+			c.closing.Store(time.Since(ended) > afterwards)
 			select {
 			case <-clients:
 				return true
@@ -94,13 +94,14 @@ func (w *world) converge(ended time.Time, clients <-chan struct{}, giveUp func()
 				return false
 			}
 		},
-		func() bool { w.nudge(); _, payments := w.open(); return payments == 0 },
+		func() bool { w.nudge(); _, payments := w.open(ended); return payments == 0 },
 	} {
 		if !w.wait(settleLimit, done) {
 			w.t.Errorf("%s after the last fault not everything has converged", time.Since(ended))
 		}
 		took[i] = time.Since(ended)
 	}
+	c.closing.Store(true)
 	giveUp()
 	<-clients
 	return took
@@ -159,6 +160,7 @@ func (w *world) check() *check.Report {
 	report, err := check.Run(context.Background(), check.Input{
 		History: check.ReadHistory(w.path("history.jsonl.gz")), DB: w.db, Redis: w.cache, Secrets: [][]byte{secret},
 		Book: w.provider.Charges(), Faults: w.faults, Logs: logs, Forbidden: service.Secrets(), Bound: bound, SameClock: true,
+		ClockError: maxJump,
 	})
 	w.must(err)
 	return report

@@ -73,6 +73,7 @@ func makeWorld(t *testing.T, folder string, shortRetention time.Duration) *world
 	w.cache = redis.NewClient(options)
 	t.Cleanup(func() { _ = w.cache.Close() })
 	w.must(migrations.Up(t.Context(), w.postgres.URL()))
+	w.must(makeClock(t.Context(), w.postgres.URL()))
 	w.db, err = sql.Open("pgx", w.postgres.URL())
 	w.must(err)
 	t.Cleanup(func() { _ = w.db.Close() })
@@ -190,11 +191,12 @@ func (w *world) hits() map[proxy.Kind]int64 {
 }
 
 // openRows is what has no outcome yet, and what is not settled at the provider.
-const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress'),
+const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND created_at < $1),
 	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review')`
 
-func (w *world) open() (keys, payments int) {
-	if err := w.db.QueryRowContext(context.Background(), openRows).Scan(&keys, &payments); err != nil {
+// open counts the keys that were in progress before a moment, and the payments.
+func (w *world) open(before time.Time) (keys, payments int) {
+	if err := w.db.QueryRowContext(context.Background(), openRows, before).Scan(&keys, &payments); err != nil {
 		w.t.Errorf("count what is open: %v", err)
 	}
 	return keys, payments

@@ -25,8 +25,9 @@ type Input struct {
 	Forbidden []string
 	// Bound is lease + recovery interval + provider timeout, with what the machine needs; 0: no row is too old.
 	Bound time.Duration
-	// SameClock: the history's times and PostgreSQL's come from one clock.
-	SameClock bool
+	// SameClock: the history's times and PostgreSQL's come from one clock, which was wrong by ClockError at most.
+	SameClock  bool
+	ClockError time.Duration
 }
 
 // Querier is a database or a transaction.
@@ -54,6 +55,9 @@ func ReadFaults(path string) (list []Fault, err error) {
 	}
 	return list, nil
 }
+
+// slack is ClockError in a history's unit.
+func (in *Input) slack() Time { return Time(in.ClockError / time.Microsecond) }
 
 // checker is one run of all rules.
 type checker struct {

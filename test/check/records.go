@@ -69,7 +69,7 @@ func (c *checker) commitTime(ctx context.Context) (string, error) {
 }
 
 func (c *checker) compare(k *keyState, r *record) error {
-	if k.expires && (r.state == "in_progress" || (r.state == "completed" && r.expires != nil && At(*r.expires) > k.expired)) {
+	if k.expires && (r.state == "in_progress" || (r.state == "completed" && r.expires != nil && At(*r.expires) > k.expired+c.in.slack())) {
 		c.report.violated(NotExpired, "410 was seen under the key %s, which is %s", k.key, r.state)
 	}
 	if k.status == 0 {
@@ -100,12 +100,12 @@ func (c *checker) compareTime(k *keyState, r *record) {
 	if !c.in.SameClock {
 		return
 	}
-	at := r.completed
+	at, slack := r.completed, c.in.slack()
 	if r.state == "completed" && r.committed != nil { // cleanup, too, commits the row
-		at = r.committed
+		at, slack = r.committed, 0 // the server's own clock, whatever its statements are told
 		c.report.CommitTimes++
 	}
-	if at != nil && At(*at) > k.seen {
+	if at != nil && At(*at) > k.seen+slack {
 		c.report.violated(CommittedBefore, "the key %s: committed %s, seen %s", k.key, at.UTC().Format(time.RFC3339Nano), k.seen.Time().Format(time.RFC3339Nano))
 	}
 }

@@ -118,7 +118,7 @@ func (c *checker) compareValue(v *cached, scan func(dest ...any) error) error {
 			c.report.violated(CacheHasRecord, "%s differs from its record: %d %s", name, status, body)
 		}
 	case "expired":
-		if left := time.Until(v.expires); left > 0 {
+		if left := time.Until(v.expires) - c.in.ClockError; left > 0 {
 			c.report.violated(CacheHasRecord, "%s outlives its record by %s", name, left)
 		}
 	case "":
