@@ -93,7 +93,8 @@ func TestAPlanFollowsFromItsSeed(t *testing.T) {
 		}
 		return b.String()
 	}
-	if text(1) != text(1) || text(1) == text(2) {
+	first, again := text(1), text(1)
+	if first != again || first == text(2) {
 		t.Error("a plan is not a function of its seed")
 	}
 	short := makePlan(3, time.Second, allFaults())
