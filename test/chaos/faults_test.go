@@ -11,6 +11,7 @@ import (
 const (
 	armedFor     = 2 * time.Second // for a moment that may not come
 	restartLimit = time.Minute
+	outcomeBytes = 150 // a cached outcome is longer, a hint is shorter
 )
 
 // allFaults are those of the nemesis. A replica whose clock is wrong belongs into this list as soon as it can be had.
@@ -66,7 +67,11 @@ func allFaults() []*fault {
 // armed waits for its moments and breaks them.
 func armed(name string, perHour float64, lane string, kind proxy.Kind, wire func(*world, strike) *proxy.Proxy) *fault {
 	return &fault{name: name, perHour: perHour, lane: lane, do: func(w *world, s strike) {
-		a := wire(w, s).Arm(proxy.Fault{Kind: kind, Times: s.times, Bytes: s.bytes * (s.times % 2)})
+		f := proxy.Fault{Kind: kind, Times: s.times, Bytes: s.bytes * (s.times % 2)}
+		if kind == proxy.AlterReply || kind == proxy.TruncateReply {
+			f.Bytes = outcomeBytes
+		}
+		a := wire(w, s).Arm(f)
 		w.wait(armedFor, func() bool { return a.Hits() >= int64(s.times) })
 		a.Disarm()
 	}}

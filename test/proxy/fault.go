@@ -41,7 +41,7 @@ const Always = -1
 type Fault struct {
 	Kind  Kind
 	Times int    // how many moments; 0 means 1, Always every one
-	Bytes int    // of the request or reply that still pass before a cut
+	Bytes int    // of the request or reply that still pass before a cut; the shortest value that is truncated or altered
 	Match string // only requests that contain it, case and all; empty: every one
 }
 
@@ -53,6 +53,8 @@ type Armed struct {
 	hits  int64         // moments that came
 	held  int           // waiting now
 	open  chan struct{} // closed by Release
+
+	disarmed bool
 }
 
 // Arm makes a fault happen at its next moments. Faults of one kind take turns in the order in which they were armed.
@@ -85,6 +87,7 @@ func (a *Armed) Held() int {
 func (a *Armed) Disarm() {
 	a.proxy.mu.Lock()
 	defer a.proxy.mu.Unlock()
+	a.disarmed = true
 	a.proxy.forget(a)
 }
 
@@ -92,6 +95,7 @@ func (a *Armed) Disarm() {
 func (a *Armed) Release() {
 	a.proxy.mu.Lock()
 	defer a.proxy.mu.Unlock()
+	a.disarmed = true
 	a.proxy.forget(a)
 	select {
 	case <-a.open:
@@ -140,7 +144,7 @@ func (p *Proxy) take(kind Kind, text func() string) *Armed {
 func (p *Proxy) giveBack(a *Armed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if a.left == Always {
+	if a.left == Always || a.disarmed {
 		return
 	}
 	if a.left == 0 {

@@ -121,17 +121,29 @@ func (s *redisSpeech) falsify(key string, unit, value []byte, isValue bool) verd
 	if !isValue || len(value) == 0 {
 		return verdict{out: unit}
 	}
-	if a := s.proxy.take(TruncateReply, s.text); a != nil {
-		s.proxy.hit(a)
+	if s.spoils(TruncateReply, value) {
 		return verdict{out: bulk(value[:len(value)-1])}
 	}
-	if a := s.proxy.take(AlterReply, s.text); a != nil {
-		s.proxy.hit(a)
+	if s.spoils(AlterReply, value) {
 		value = bytes.Clone(value)
 		value[len(value)/2] ^= 1
 		return verdict{out: bulk(value)}
 	}
 	return verdict{out: unit}
+}
+
+// spoils uses up a fault of this kind, if one is armed for so long a value.
+func (s *redisSpeech) spoils(kind Kind, value []byte) bool {
+	a := s.proxy.take(kind, s.text)
+	if a == nil {
+		return false
+	}
+	if len(value) < a.fault.Bytes {
+		s.proxy.giveBack(a)
+		return false
+	}
+	s.proxy.hit(a)
+	return true
 }
 
 // seenValues are the latest values of some keys.

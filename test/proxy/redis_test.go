@@ -122,7 +122,11 @@ func TestAReplyIsTruncatedOrAltered(t *testing.T) {
 		if value := c.client.Get(t.Context(), "mine").Val(); value != "valu" || short.Hits() != 1 {
 			t.Errorf("truncated: %q, %d hits", value, short.Hits())
 		}
-		altered := c.proxy.Arm(proxy.Fault{Kind: proxy.AlterReply})
+		altered := c.proxy.Arm(proxy.Fault{Kind: proxy.AlterReply, Bytes: 5})
+		c.client.Set(t.Context(), "tiny", "tiny", 0)
+		if value := c.client.Get(t.Context(), "tiny").Val(); value != "tiny" || altered.Hits() != 0 {
+			t.Errorf("a value too short to be meant: %q, %d hits", value, altered.Hits())
+		}
 		if value := c.client.Get(t.Context(), "mine").Val(); value != "vamue" || altered.Hits() != 1 {
 			t.Errorf("altered: %q, %d hits", value, altered.Hits())
 		}
