@@ -121,10 +121,10 @@ func (a *App) wire() error {
 	})
 	a.attempts = repository.NewAttempts(a.db, cfg.IdempotencyLease)
 	a.operations = operations.NewPayments(a.payer, a.db, a.attempts, operations.Schedule{
-		Settle: cfg.ProviderSettle, ResendAge: cfg.ResendMaxAge,
+		Settle: cfg.ProviderSettle, ResendAge: meant(cfg.ResendMaxAge),
 	}, a.Log)
 	a.Engine = idempotency.New(a.store, a.operations, idempotency.Options{
-		Lease: cfg.IdempotencyLease, CompletionBudget: cfg.CompletionBudget, MaxWait: cfg.MaxWait,
+		Lease: cfg.IdempotencyLease, CompletionBudget: cfg.CompletionBudget, MaxWait: meant(cfg.MaxWait),
 		Gate: a.Gate, Memory: memory, Observer: a.failpoints.observe(a.Metrics), Log: a.Log,
 	})
 	a.Fail = middleware.Problems(handlers.Problem)
@@ -142,6 +142,9 @@ func (a *App) wire() error {
 	a.Health = handlers.NewHealth(a.db.Ready, func(ctx context.Context) error { return a.redis.Ping(ctx).Err() })
 	return nil
 }
+
+// meant keeps a setting of 0, which forbids something, from being taken for a field that was left out and has a default.
+func meant(setting time.Duration) time.Duration { return max(setting, time.Nanosecond) }
 
 // cursors are signed with a key of their own, derived from each root (HKDF, RFC 5869).
 func (a *App) cursors() (*cursor.Codec, error) {

@@ -96,6 +96,23 @@ func TestCopiesThatPreferToWaitAllGetTheOutcome(t *testing.T) {
 	s.counts(1, 1)
 }
 
+func TestNobodyWaitsWhereWaitingIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{Env: map[string]string{"MAX_WAIT": "0s"}})
+	order := s.CreateOrder()
+	s.provider().HoldAnswers()
+	first := s.begin(order, "pm_card_visa", "nobody-waits")
+	service.Until(t, "the payment is in flight", func() bool { return s.provider().Held() == 1 })
+	refused := s.pay(order, "pm_card_visa", "nobody-waits", "Prefer", "wait=9")
+	wants(t, "a copy that prefers to wait", refused, http.StatusConflict, "idempotency-request-in-flight")
+	if refused.Took > 5*time.Second {
+		t.Errorf("it waited for %s", refused.Took)
+	}
+	s.provider().Release()
+	wants(t, "the first", <-first, http.StatusCreated, "")
+	s.check()
+}
+
 func TestTwoPayloadsAtOnceUnderOneKeyExecuteOne(t *testing.T) {
 	t.Parallel()
 	s := open(t, service.Options{})
