@@ -66,23 +66,23 @@ func (c *crowd) work(seed uint64) {
 func (c *client) shop() {
 	merchant := c.rng.IntN(merchants)
 	switch what := c.rng.IntN(100); {
-	case what < 50:
+	case what < 38:
 		if order := c.order(merchant); order != "" {
 			c.insist(c.payment(merchant, order, c.method()))
 		}
-	case what < 60:
+	case what < 48:
 		c.double(merchant)
-	case what < 66:
+	case what < 54:
 		c.hangUp(merchant)
-	case what < 71:
+	case what < 59:
 		c.otherBody(merchant)
-	case what < 76:
+	case what < 64:
 		c.twoKeys(merchant)
-	case what < 79:
+	case what < 67:
 		c.trespass(merchant)
-	case what < 83:
+	case what < 71:
 		c.cancel(merchant)
-	case what < 86:
+	case what < 74:
 		c.malformed(merchant)
 	case what < 96:
 		c.again()
@@ -178,7 +178,7 @@ func (c *client) get(merchant int, path string) {
 
 // again sends what was sent long ago, once at each replica.
 func (c *client) again() {
-	for range 5 {
+	for range 8 {
 		if r, ok := c.remind(c.rng.IntN(remembered)); ok {
 			c.send(c.rng.IntN(replicas), r, patience)
 		}

@@ -3,11 +3,14 @@ package service_test
 import (
 	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -31,6 +34,44 @@ func TestAServiceIsKilledRestartedAndStopped(t *testing.T) {
 	}
 	s.Restart()
 	s.Signal(syscall.SIGSTOP) // the end of the test has to cope with it
+}
+
+func TestEveryLifesLogGoesToTheFileThatIsNamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log")
+	s := service.Start(t, service.Options{LogFile: path})
+	s.Restart()
+	s.Kill()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(content), "\nlistening on http://"); n != 2 {
+		t.Errorf("%d lives in the log:\n%s", n, content)
+	}
+}
+
+// What a client was told is written down as it was, and a request that had no answer as one that may have been done.
+func TestAClientRecordsWhatItSaw(t *testing.T) {
+	t.Parallel()
+	s := service.Start(t, service.Options{})
+	var history []check.Event
+	c := s.NewMerchant().Recorded(func(e check.Event) { history = append(history, e) })
+	order := c.CreateOrder()
+	paid, again := c.Pay(order, "pm_card_visa", "k"), c.Pay(order, "pm_card_visa", "k")
+	s.Kill()
+	c.Pay(order, "pm_card_visa", "k")
+	if len(history) != 4 || !paid.Same(again) {
+		t.Fatal(history)
+	}
+	first, replay, lost := history[1], history[2], history[3]
+	if first.Merchant != c.MerchantID() || first.Key != "k" || first.Status != paid.Status || first.Body != string(paid.Body) ||
+		first.Header["Location"] != paid.Header.Get("Location") || first.Replayed || first.Sent >= first.Answered {
+		t.Errorf("%+v", first)
+	}
+	if !replay.Replayed || replay.Request != first.Request || lost.Status != 0 || lost.Error == "" || lost.Request != first.Request {
+		t.Errorf("%+v\n%+v", replay, lost)
+	}
 }
 
 func TestTheSimulatorHoldsRequestsAndAnswers(t *testing.T) {
