@@ -3,7 +3,7 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz lint format generate dead ci env up down clean
+.PHONY: help run build test race fuzz faults chaos sabotage bench growth lint format generate dead ci env up down clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,13 +20,30 @@ test: ## run every test; they start the stores that they need
 race: ## run every test under the race detector
 	go test -race ./...
 
-FUZZTIME ?= 10s
-fuzz: ## fuzz each target for FUZZTIME (10s)
-	@go list ./... | while read -r package; do \
-	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+FUZZTIME ?= 20s
+fuzz: ## fuzz each target for FUZZTIME (20s)
+	@set -e; for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
 	  done; \
 	done
+
+faults: ## make every fault happen at every step and print the matrix
+	go test ./test/faults -count=1 -v
+
+FOR  ?= 60s
+SEED ?= 0
+chaos: ## let everything fail at random for FOR (60s) by SEED (0 draws one)
+	go test ./test/chaos -run TestSoak -count=1 -v -timeout 3h -args -for=$(FOR) -seed=$(SEED)
+
+sabotage: ## break payonce in every known way and require that a test notices
+	go run ./test/sabotage
+
+bench: ## measure beside the same handlers without idempotency
+	go run ./bench
+
+growth: ## measure again with 10 million records in the table
+	go run ./bench -growth
 
 lint: ## check style, the arrows between packages, and common mistakes
 	$(TOOL) golangci-lint run
