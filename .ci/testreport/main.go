@@ -1,6 +1,6 @@
 // Command testreport reads `go test -json` from stdin and prints a line per package, what a package says besides its
-// tests (the fault matrix, say), the output of what failed, and the line "N passed, N failed, N skipped". It exits 1 when a test failed or was skipped: a skipped test proves nothing,
-// and a store that was missing must not look like success.
+// tests (the fault matrix, say), the output of what failed, and the line "N passed, N failed, N skipped". It exits 1 when
+// a test failed or was skipped: a skipped test proves nothing, and a store that was missing must not look like success.
 package main
 
 import (
