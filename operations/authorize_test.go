@@ -73,7 +73,7 @@ func TestEachVerdictLeavesItsRows(t *testing.T) {
 			s.payer.says(test.says)
 			out, err := s.pay("k", test.method)
 			if err != nil || out.Response.Status != test.status || out.Level != idempotency.LevelFirst {
-				t.Fatalf("%+v, %v", out, err)
+				t.Fatalf("%+v, %+v, %v", out, out.Response, err)
 			}
 			s.expect(test.want)
 			again, err := s.pay("k", test.method)

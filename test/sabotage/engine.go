@@ -103,7 +103,7 @@ func commits() []sabotage {
 	return []sabotage{
 		{
 			name:   "a COMMIT error treated as rolled back",
-			breaks: "a COMMIT whose answer was lost ends the request as if nothing had happened: the driver's error says so",
+			breaks: "the answer to a COMMIT is lost, and the request ends as if nothing had happened: a hint less, a client misled",
 			edits:  []edit{{errs, `if commits && !unsent(err) {`, `if commits && !unsent(err) && false {`}},
 			caught: catch{"repository", "TestACommitWhoseAnswerIsLostIsUnknownAndThenFound", "and no other, is unknown"},
 		},

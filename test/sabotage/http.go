@@ -8,7 +8,6 @@ func requests() []sabotage {
 			name:   "the body re-encoded on replay",
 			breaks: "a copy gets other bytes than the first: a client that compares or verifies them is lost",
 			edits: []edit{
-				{"middleware/idempotency.go", `	"errors"`, "\t\"encoding/json\"\n\t\"errors\""},
 				{
 					"middleware/idempotency.go", `c.Writer.WriteHeader(out.Response.Status)`,
 					`if decoded := any(nil); out.Replayed() && json.Unmarshal(out.Response.Body, &decoded) == nil {
@@ -16,6 +15,7 @@ func requests() []sabotage {
 					}
 					c.Writer.WriteHeader(out.Response.Status)`,
 				},
+				{"middleware/idempotency.go", `	"errors"`, "\t\"encoding/json\"\n\t\"errors\""},
 			},
 			caught: catch{"middleware", "TestAPlainHandlerRunsOnceAndIsReplayed", "again: "},
 		},
