@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -98,56 +96,6 @@ func TestARetryFinishesAPaymentWhoseProcessWasKilled(t *testing.T) {
 			wants(t, "the payment", s.Get("/v1/payments/"+outcome.Field("id")), http.StatusOK, "")
 		})
 	}
-}
-
-// Nobody retries: recovery alone brings the key to its outcome.
-func TestRecoveryFinishesAPaymentWhoseProcessWasKilled(t *testing.T) {
-	t.Parallel()
-	for _, at := range []place{neverArrives(), arrivesLate(), charged()} {
-		t.Run(at.name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t, service.Options{Env: hasty()})
-			order := s.CreateOrder()
-			s.service.Replica(nil)
-			s.crash(at, order, "abandoned")
-			s.check()
-			s.counts(1, 1)
-			s.service.Restart()
-			again := s.pay(order, "pm_card_visa", "abandoned")
-			if !again.Replayed() || (again.Status != http.StatusCreated && again.Status != http.StatusAccepted) {
-				t.Errorf("replay: %s", again)
-			}
-			if n := s.number("SELECT fence FROM idempotency_keys WHERE operation IS NOT NULL"); n != 2 {
-				t.Errorf("fence %d after one takeover", n)
-			}
-		})
-	}
-}
-
-// The outcome is committed and its process is gone before, while or after the client hears of it.
-func TestAPaymentKilledRightAfterItsCommitReplays(t *testing.T) {
-	t.Parallel()
-	s := open(t, service.Options{Env: hasty()})
-	other := s.At(s.service.Replica(nil))
-	for round := range 3 {
-		order, key := s.CreateOrder(), fmt.Sprint("committed-", round)
-		s.provider().HoldAnswers()
-		answer := s.begin(order, "pm_card_visa", key)
-		service.Until(t, "the charge is made", func() bool { return s.provider().Held() == 1 })
-		s.provider().Release()
-		for s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress'") > 0 && !t.Failed() {
-			runtime.Gosched() // no pause: the kill is to come as soon as the commit can be seen
-		}
-		s.service.Kill()
-		first := <-answer
-		retry := s.insist("a left-over hint ends", func() service.Response { return s.payAt(other, order, "pm_card_visa", key) })
-		if retry.Status != http.StatusCreated || !retry.Replayed() || (first.Err == nil && !first.Same(retry)) {
-			t.Errorf("first %s\nretry %s", first, retry)
-		}
-		s.service.Restart()
-	}
-	s.check()
-	s.counts(3, 3)
 }
 
 func TestOrdersInFlightAtAKillAreWholeOrAbsent(t *testing.T) {

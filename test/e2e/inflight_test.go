@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/payonce/payonce/test/service"
 	"github.com/payonce/payonce/test/stores"
@@ -83,4 +86,18 @@ func TestOneOfTheWaitingCopiesFinishesWhatAKilledProcessBegan(t *testing.T) {
 	}
 	s.check()
 	s.counts(1, 1)
+}
+
+func flush(r *stores.RealRedis) {
+	c := redisClient(r.URL())
+	defer func() { _ = c.Close() }()
+	_ = c.FlushAll(context.Background()).Err()
+}
+
+func redisClient(url string) *redis.Client {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		panic(err) // the stores' own URL
+	}
+	return redis.NewClient(options)
 }

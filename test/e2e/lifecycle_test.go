@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,44 +12,6 @@ import (
 	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
 )
-
-func TestCleanupExpiresWhatIsCompletedAndNothingElse(t *testing.T) {
-	t.Parallel()
-	s := open(t, service.Options{Env: map[string]string{
-		"IDEMPOTENCY_RETENTION": "1s", "CLEANUP_INTERVAL": "50ms", "RECOVERY_INTERVAL": "50ms",
-	}})
-	held, order := s.CreateOrder(), s.order(s.Client, "old-order")
-	s.provider().HoldAnswers()
-	running := s.begin(held, "pm_card_visa", "running")
-	service.Until(t, "a payment is in flight", func() bool { return s.provider().Held() == 1 })
-	service.Until(t, "the order's key expires", func() bool {
-		return s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'expired'") == 2
-	})
-	for what, body := range map[string]string{"the same body": service.OrderBody, "another body": `{"amount":5,"currency":"EUR"}`} {
-		gone := s.Post("/v1/orders", "old-order", body)
-		wants(t, what, gone, http.StatusGone, "idempotency-key-expired")
-		if !strings.Contains(string(gone.Body), "/v1/orders/"+order.Field("id")) {
-			t.Errorf("%s: no link to the order: %s", what, gone)
-		}
-	}
-	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND fence = 1"); n != 1 {
-		t.Errorf("%d keys in progress with their first holder, want the one that runs", n)
-	}
-	s.provider().Release()
-	paid := <-running
-	wants(t, "the payment in flight", paid, http.StatusCreated, "")
-	var gone service.Response
-	service.Until(t, "the payment's key expires", func() bool {
-		gone = s.pay(held, "pm_card_visa", "running")
-		return gone.Status == http.StatusGone
-	})
-	wants(t, "the payment's expired key", gone, http.StatusGone, "idempotency-key-expired")
-	if !strings.Contains(string(gone.Body), "/v1/payments/"+paid.Field("id")) {
-		t.Errorf("no link to the payment: %s", gone)
-	}
-	s.check()
-	s.counts(1, 1)
-}
 
 func TestAForgottenKeyStillChargesNobodyTwice(t *testing.T) {
 	t.Parallel()
@@ -75,65 +36,6 @@ func TestAForgottenKeyStillChargesNobodyTwice(t *testing.T) {
 	s.check(check.Committed, check.RecordOfPayment, check.RecordOfOrder) // the records are gone on purpose
 }
 
-func TestATerminatedServiceFinishesWhatItAccepted(t *testing.T) {
-	t.Parallel()
-	s := open(t, service.Options{})
-	s.provider().HoldAnswers()
-	var running []<-chan service.Response
-	for i := range 5 {
-		running = append(running, s.begin(s.CreateOrder(), "pm_card_visa", fmt.Sprint("accepted-", i)))
-	}
-	service.Until(t, "all are in flight", func() bool { return s.provider().Held() == 5 })
-	s.service.Signal(syscall.SIGTERM)
-	service.Until(t, "nobody is let in any more", func() bool { return s.Get("/healthz").Err != nil })
-	s.provider().Release()
-	for _, answer := range running {
-		wants(t, "accepted before the end", <-answer, http.StatusCreated, "")
-	}
-	if code := s.service.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress'"); n != 0 {
-		t.Errorf("%d keys in progress", n)
-	}
-	s.check()
-	s.counts(5, 5)
-}
-
-// A process that was frozen for longer than its lease wakes up in the middle of a payment that another one has finished.
-func TestAProcessFrozenBeyondItsLeaseChangesNothing(t *testing.T) {
-	t.Parallel()
-	for name, hold := range map[string]func(*service.Simulator){
-		"before the charge": (*service.Simulator).HoldRequests, "after the charge": (*service.Simulator).HoldAnswers,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := open(t, service.Options{Env: hasty()})
-			order := s.CreateOrder()
-			other := s.At(s.service.Replica(nil))
-			hold(s.provider())
-			late := s.begin(order, "pm_card_visa", "frozen")
-			service.Until(t, "the call is held", func() bool { return s.provider().Held() == 1 })
-			s.service.Signal(syscall.SIGSTOP)
-			service.Until(t, "another replica finishes it", func() bool {
-				return s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'completed' AND fence = 2") == 1
-			})
-			outcome := s.insist("it replays", func() service.Response { return s.payAt(other, order, "pm_card_visa", "frozen") })
-			s.service.Signal(syscall.SIGCONT)
-			s.provider().Release()
-			answer := <-late
-			if !answer.Same(outcome) || !answer.Replayed() {
-				t.Errorf("the late process answered %s\nthe outcome is %s", answer, outcome)
-			}
-			s.check()
-			s.counts(1, 1)
-			if n := s.number("SELECT fence FROM idempotency_keys WHERE operation IS NOT NULL"); n != 2 {
-				t.Errorf("fence %d, want the winner's", n)
-			}
-		})
-	}
-}
-
 // It wakes up while its successor is still asking the provider: the record is no longer its own, whatever it knows.
 func TestAFrozenProcessLeavesTheRecordToItsSuccessor(t *testing.T) {
 	t.Parallel()
@@ -142,12 +44,12 @@ func TestAFrozenProcessLeavesTheRecordToItsSuccessor(t *testing.T) {
 	s.provider().HoldAnswers()
 	late := s.begin(order, "pm_card_visa", "superseded")
 	service.Until(t, "the call is held", func() bool { return s.provider().Held() == 1 })
-	s.service.Signal(syscall.SIGSTOP)
+	s.service.Freeze()
 	s.provider().HoldLookUps()
 	// With time enough to be overtaken in.
 	other := s.At(s.service.Replica(map[string]string{"IDEMPOTENCY_LEASE": "25s", "PROVIDER_TIMEOUT": "20s"}))
 	service.Until(t, "its successor asks the provider", func() bool { return s.provider().LookUpsHeld() == 1 })
-	s.service.Signal(syscall.SIGCONT)
+	s.service.Thaw()
 	s.provider().Release()
 	wants(t, "the late process", <-late, http.StatusConflict, "idempotency-request-in-flight")
 	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND fence = 2"); n != 1 {
@@ -208,5 +110,16 @@ func (s *shop) revoke() {
 	defer func() { _ = db.Close() }()
 	if err := repository.NewMerchants(db.GORM()).RevokeKey(s.t.Context(), id); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// replays sends a payment again, as the client would that has lost the answer.
+func (s *shop) replays(c *service.Client, key string, first service.Response) {
+	s.t.Helper()
+	again := s.insist("the key replays", func() service.Response {
+		return s.payAt(c, first.Field("order_id"), "pm_card_visa", key)
+	})
+	if !again.Replayed() || !again.Same(first) {
+		s.t.Errorf("replay of %s: %s", key, again)
 	}
 }

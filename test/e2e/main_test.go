@@ -77,24 +77,6 @@ func (s *shop) record(e check.Event) {
 	s.history = append(s.history, e)
 }
 
-// outcomes are the payments that clients were told of, by their keys.
-func (s *shop) outcomes() map[string]service.Response {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	paid := map[string]service.Response{}
-	for _, e := range s.history {
-		if e.Path != "/v1/payments" || e.Status != http.StatusCreated {
-			continue
-		}
-		header := http.Header{}
-		for name, value := range e.Header {
-			header.Set(name, value)
-		}
-		paid[e.Key] = service.Response{Status: e.Status, Header: header, Body: []byte(e.Body)}
-	}
-	return paid
-}
-
 // pay pays at this replica.
 func (s *shop) pay(order, method, key string, headers ...string) service.Response {
 	s.t.Helper()

@@ -142,3 +142,14 @@ func (s *shop) replayAll(c *service.Client, sent []int) {
 		}
 	}
 }
+
+// onOneSession keeps to one connection, for statements that are about it.
+func (s *shop) onOneSession(do func(*sql.Conn)) {
+	s.t.Helper()
+	conn, err := s.db.Conn(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	do(conn)
+}

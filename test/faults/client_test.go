@@ -8,7 +8,7 @@ import (
 // The client is gone, at whatever step: the work goes on under its own deadlines, and the retry replays it.
 func TestF17TheClientHangsUpAtAnyStep(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{})
+	w := open(t, options{env: unhurried()})
 	all := w.holdEverywhere()
 	for _, h := range all {
 		h.hangUp()

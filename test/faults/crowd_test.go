@@ -14,14 +14,15 @@ import (
 // its outcome.
 func TestF29CopiesWhileTheFirstIsAtAnyStep(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{})
+	w := open(t, options{env: unhurried()})
 	all := w.holdEverywhere()
 	var copies sync.WaitGroup
 	answers := map[*held]chan service.Response{}
 	for _, h := range all {
-		answers[h] = make(chan service.Response, 6)
-		for i := range cap(answers[h]) {
-			copies.Go(func() { answers[h] <- w.copy(h, i) })
+		some := make(chan service.Response, 6)
+		answers[h] = some
+		for i := range cap(some) {
+			copies.Go(func() { some <- w.copy(h, i) })
 		}
 	}
 	for _, h := range all {
@@ -60,35 +61,32 @@ func (w *world) copy(h *held, i int) service.Response {
 	if h.place.at == s1 {
 		at = w.other // where the first is held before anybody knows of it, so would its copies be
 	}
-	return w.saw(h.key, h.send(context.Background(), at, headers...))
+	return h.send(context.Background(), at, headers...)
 }
 
 // Another body under the key, at both replicas, while the first is at any step: one executes. The other is told that a
 // request is in flight until a record is committed, and from then on that the key is used.
 func TestF30AnotherBodyWhileTheFirstIsAtAnyStep(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{})
+	w := open(t, options{env: unhurried()})
 	all := w.holdEverywhere()
-	others := map[*held]service.Response{}
 	for _, h := range all {
-		body := `{"amount":5,"currency":"EUR"}`
-		if h.kind == aPayment {
-			body = service.PaymentBody(w.other.CreateOrder(), "pm_card_visa")
+		h.otherOrder = w.newOrder()
+	}
+	answers := atOnce(len(all), func(i int) service.Response {
+		if h := all[i]; h.place.at != s1 { // nobody knows of the first yet: another one would be held at the same place
+			inFlightOrReused(t, h, w.anotherBody(h, w.client))
 		}
-		other := func(c *service.Client) service.Response {
-			if h.kind == anOrder {
-				return c.Post("/v1/orders", h.key, body)
-			}
-			return c.Post("/v1/payments", h.key, body)
-		}
-		h.other = func() service.Response { return other(w.other) }
-		if h.place.at != s1 { // nobody knows of the first yet: another one would be held at the same place
-			inFlightOrReused(t, h, other(w.client))
-		}
-		others[h] = h.other()
+		return w.anotherBody(all[i], w.other)
+	})
+	for _, h := range all {
 		if h.left() != notStarted {
-			until(t, "the committed record is known", func() bool { return h.other().Code() == "idempotency-key-reused" })
+			until(t, "the committed record is known", func() bool { return w.anotherBody(h, w.other).Code() == "idempotency-key-reused" })
 		}
+	}
+	others := map[*held]service.Response{}
+	for i, h := range all {
+		others[h] = answers[i]
 	}
 	w.release()
 	w.collect(all)
@@ -105,9 +103,12 @@ func inFlightOrReused(t *testing.T, h *held, resp service.Response) {
 // oneOfTwo: of two bodies under one key one was executed, and the other learns nothing of it.
 func (w *world) oneOfTwo(t *testing.T, h *held, other service.Response) {
 	t.Helper()
-	won, lost, again := h.first, other, h.other
+	if w.outlasted(h) && h.first.Status == http.StatusServiceUnavailable {
+		h.first = insist(t, h.String(), func() service.Response { return w.retry(h) })
+	}
+	won, lost, again := h.first, other, func() service.Response { return w.anotherBody(h, w.other) }
 	if other.Status == http.StatusCreated {
-		if h.left() != notStarted || h.place.at >= s3 {
+		if h.place.at >= s3 {
 			t.Errorf("another body was executed beside %s", h)
 		}
 		won, lost = other, h.first
@@ -124,4 +125,30 @@ func (w *world) oneOfTwo(t *testing.T, h *held, other service.Response) {
 	if strings.Contains(string(last.Body), won.Field("id")) {
 		t.Error("the refusal shows something of the first request")
 	}
+}
+
+// Two bodies race for one key, again and again.
+func TestF30TwoBodiesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := open(t, options{})
+	in(t, "F30", s1, func(c *cell) {
+		for round := range 10 {
+			orders, key := [2]string{w.newOrder(), w.newOrder()}, newKey()
+			pay := func(i int) service.Response {
+				return w.replica(i+round).Pay(orders[i], "pm_card_visa", key)
+			}
+			answers := atOnce(2, pay)
+			won := 0
+			if answers[1].Status == http.StatusCreated {
+				won = 1
+			}
+			if answers[won].Status != http.StatusCreated || answers[1-won].Status == http.StatusCreated {
+				c.Fatalf("round %d: %v", round, answers)
+			}
+			lost := insist(c.T, "the other is refused for good", func() service.Response { return pay(1 - won) })
+			wants(c.T, "the other afterwards", lost, http.StatusUnprocessableEntity, "idempotency-key-reused")
+			w.once(c.T, aPayment, key, answers[won])
+			c.hit()
+		}
+	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/payonce/payonce/embedded"
 	"github.com/payonce/payonce/migrations"
+	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -25,6 +26,8 @@ func TestF13AFailoverThatLosesAcknowledgedCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := open(t, options{database: pg.URL()})
+	// Answers were lost with their commits: the retry's has another created_at.
+	w.except = []check.Rule{check.OneAnswer, check.AnswerStays, check.Committed, check.KnownResources}
 	standby := dir + "-standby"
 	w.db.SetMaxIdleConns(-1) // the test's own connections don't survive either
 	w.ready = func() { w.replacePostgres(pg, func() { copyFolder(t, dir, standby) }) }
@@ -58,10 +61,10 @@ func (w *world) runsAgain(t *testing.T, h *held) {
 	t.Helper()
 	last := insist(t, h.place.name+": the retry runs again", func() service.Response { return w.retry(h) })
 	if !outcome(last) {
-		t.Errorf("a %s held where %s: the retry got %s", h.kind, h.place.name, last)
+		t.Errorf("%s: the retry got %s", h, last)
 	}
 	if h.kind == aPayment && outcome(h.first) && h.first.Field("id") != last.Field("id") {
-		t.Errorf("a %s held where %s: first %s\nretry %s", h.kind, h.place.name, h.first, last)
+		t.Errorf("%s: first %s\nretry %s", h, h.first, last)
 	}
 	w.once(t, h.kind, h.key, last)
 }

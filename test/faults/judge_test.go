@@ -20,8 +20,8 @@ const (
 	commitUnknown class = "commit unknown"
 	done          class = "done"
 	answered      class = "answered"
-	outrun        class = "outrun"    // the outcome, which another replica stored, or 503 where nothing had begun
 	overtaken     class = "overtaken" // as answered, or told that a copy is in flight, which was faster
+	outlasted     class = "outlasted" // its transaction ended by its own limits while it was held: any of these
 )
 
 // traces are what stands in Postgres under one key.
@@ -69,25 +69,19 @@ func (t traces) whole(k kind) bool {
 	return completed && t.payments == 1 && t.succeeded == 1 && t.capturing == 1
 }
 
-// resolved: the key has its 202 for ever, and the payment its end.
-func (t traces) resolved() bool {
-	return t.records == 1 && t.status == http.StatusAccepted && t.payments == 1 && t.succeeded == 1 && t.capturing == 1
-}
-
 // stands tells whether what is there is what the class says.
 func (t traces) stands(c class, k kind) bool {
-	recovered := t.fence > 1 && (t.open() || t.whole(k)) // on a busy machine the lease may be over by now
+	// By now a lease may be over, on a busy machine, or what became of a 202 may be known.
+	recovered := (t.fence > 1 && t.whole(k)) || (t.status == http.StatusAccepted && t.succeeded == 1 && t.capturing == 1)
 	switch c {
 	case notStarted:
 		return t.none()
 	case pending:
 		return t.open() || recovered
-	case commitUnknown:
+	case commitUnknown, outlasted:
 		return t.none() || t.open() || t.whole(k)
 	case done, answered, overtaken:
 		return t.whole(k)
-	case outrun:
-		return t.open() || t.whole(k) || t.resolved()
 	}
 	return false
 }
@@ -106,10 +100,8 @@ func (c class) answers(resp service.Response) bool {
 		return resp.Err != nil
 	case answered:
 		return resp.Status == http.StatusCreated
-	case outrun:
-		return away || resp.Status == http.StatusCreated || resp.Status == http.StatusAccepted
-	case overtaken:
-		return resp.Status == http.StatusCreated || resp.Code() == "idempotency-request-in-flight"
+	case overtaken, outlasted:
+		return (c == outlasted && pending.answers(resp)) || resp.Status == http.StatusCreated || resp.Code() == "idempotency-request-in-flight"
 	}
 	return false
 }
@@ -127,7 +119,7 @@ func (w *world) collect(all []*held) {
 	w.t.Helper()
 	for _, h := range all {
 		if h.answer != nil {
-			h.first, h.answer = w.saw(h.key, <-h.answer), nil
+			h.first, h.answer = <-h.answer, nil
 		}
 	}
 }
@@ -136,15 +128,25 @@ func (w *world) collect(all []*held) {
 // by one: what was seen has to be what the class says, and so has what a retry gives.
 func (w *world) judge(fault string, all []*held, want func(*held) class) {
 	w.t.Helper()
+	w.judgeAfter(fault, all, want, func() {})
+}
+
+// judgeAfter lets something happen between the first look and the retries.
+func (w *world) judgeAfter(fault string, all []*held, want func(*held) class, between func()) {
+	w.t.Helper()
 	w.collect(all)
 	seen := map[*held]*after{}
 	for _, h := range all {
 		a := &after{held: h, want: want(h), traces: w.traces(h.key)}
+		if w.outlasted(h) {
+			a.want = outlasted
+		}
 		if a.want == pending {
 			a.early = w.retry(h)
 		}
 		seen[h] = a
 	}
+	between()
 	w.each(fault, all, func(c *cell, h *held) { w.verify(c.T, seen[h]) })
 }
 
@@ -185,7 +187,7 @@ func (w *world) verify(t *testing.T, a *after) {
 	}
 	last := insist(t, a.String()+" gets its outcome", func() service.Response { return w.retry(a.held) })
 	// 202 is for what the provider didn't know yet when it was asked.
-	begun := a.want == pending || a.want == outrun || (a.want == commitUnknown && a.traces.open())
+	begun := a.want == pending || (a.traces.open() && (a.want == commitUnknown || a.want == outlasted))
 	if last.Status != http.StatusCreated && (last.Status != http.StatusAccepted || !begun) {
 		t.Errorf("%s: the retry got %s", a, last)
 	}
@@ -194,7 +196,7 @@ func (w *world) verify(t *testing.T, a *after) {
 		if !last.Replayed() || (outcome(a.first) && !last.Same(a.first)) {
 			t.Errorf("%s: first %s\nretry %s", a, a.first, last)
 		}
-	case notStarted, pending, commitUnknown, outrun:
+	case notStarted, pending, commitUnknown, outlasted:
 	}
 	w.once(t, a.kind, a.key, last)
 }
@@ -221,15 +223,20 @@ func (w *world) once(t *testing.T, k kind, key string, last service.Response) {
 		return
 	}
 	until(t, "the payment is resolved", func() bool { return w.traces(key).succeeded == 1 })
-	charges := 0
+	if n := w.chargesOf(last); n != 1 {
+		t.Errorf("%d charges for %s", n, last)
+	}
+}
+
+// chargesOf counts what the provider has charged for a payment.
+func (w *world) chargesOf(resp service.Response) (n int) {
+	w.t.Helper()
 	for _, charge := range w.provider.Charges() {
-		if charge.Metadata["payment_id"] == last.Field("id") {
-			charges++
+		if charge.Metadata["payment_id"] == resp.Field("id") {
+			n++
 		}
 	}
-	if charges != 1 {
-		t.Errorf("%d charges for %s", charges, last)
-	}
+	return n
 }
 
 // wants fails unless the answer has this status and, for problems, this code.

@@ -16,7 +16,7 @@ import (
 func TestF4RedisFlushedAndRestartedAtAnyStep(t *testing.T) {
 	t.Parallel()
 	r := stores.StartRealRedis(t)
-	w := open(t, options{redis: r.URL()})
+	w := open(t, options{env: unhurried(), redis: r.URL()})
 	all := w.holdEverywhere()
 	flush(t, r.URL())
 	w.besideCopies(all)
@@ -34,7 +34,7 @@ func TestF4RedisFlushedAndRestartedAtAnyStep(t *testing.T) {
 func TestF5TwoRedisPrimariesAtAnyStep(t *testing.T) {
 	t.Parallel()
 	kept := stores.Redis(t)
-	w := open(t, options{redis: kept, otherRedis: stores.Redis(t)})
+	w := open(t, options{env: unhurried(), redis: kept, otherRedis: stores.Redis(t)})
 	all := w.holdEverywhere()
 	w.besideCopies(all)
 	w.release()

@@ -3,8 +3,10 @@ package service
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -20,10 +22,38 @@ func Children(t testing.TB, parent int) (pids []int) {
 		if err != nil {
 			continue
 		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // after the name, which may hold spaces
+		fields := afterName(stat)
 		if pid, err := strconv.Atoi(entry.Name()); err == nil && fields[1] == strconv.Itoa(parent) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// afterName are the fields of a /proc/.../stat behind the name, which may hold spaces: the state, the parent, ...
+func afterName(stat []byte) []string {
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+}
+
+// Freeze stops the process (SIGSTOP) until Thaw, and returns when each of its threads has stopped, by /proc.
+func (s *Service) Freeze() {
+	s.t.Helper()
+	s.Signal(syscall.SIGSTOP)
+	threads := filepath.Join("/proc", strconv.Itoa(s.current().cmd.Process.Pid), "task")
+	Until(s.t, "the process is frozen", func() bool {
+		running, err := os.ReadDir(threads)
+		for _, thread := range running {
+			stat, err := os.ReadFile(filepath.Join(threads, thread.Name(), "stat"))
+			if err == nil && afterName(stat)[0] != "T" {
+				return false
+			}
+		}
+		return err != nil || len(running) > 0 // without /proc (macOS) the signal has to do
+	})
+}
+
+// Thaw lets it go on after Freeze.
+func (s *Service) Thaw() {
+	s.t.Helper()
+	s.Signal(syscall.SIGCONT)
 }
