@@ -26,6 +26,10 @@ func TestCardNumbersAreFound(t *testing.T) {
 		"after a double space":           "1  4242424242424242",
 		"in text that is not ASCII":      "Kärtli 4242424242424242 ü",
 		"before a dash that ends a word": "4242424242424242-",
+		"behind a UUID":                  "0193558a-7c5e-8a31-9d0b-1f2e3d4c5b6a 4242424242424242",
+		"before a UUID":                  "4242424242424242-0193558a-7c5e-8a31-9d0b-1f2e3d4c5b6a",
+		"in what is longer than a UUID":  "aaaaa4242-4242-4242-4242-aaaaaaaaaaaa",
+		"in a UUID without a letter":     "42424242-4242-4242-0000-000000000000",
 	} {
 		if !cardnumber.Find(text) {
 			t.Errorf("%s: %q holds a card number that was not found", name, text)
@@ -46,6 +50,9 @@ func TestOtherTextsAreLeftAlone(t *testing.T) {
 		"an id in hexadecimal":         "0193558a-7c5e-8a31-9d0b-1f2e3d4c5b6a",
 		"a time":                       "2026-11-23T10:30:00.123456Z",
 		"words":                        "thank you for the tea",
+		"a UUID":                       "aaaa4242-4242-4242-4242-aaaaaaaaaaaa",
+		"a UUID in upper case":         "order-AAAA4242-4242-4242-4242-AAAAAAAAAAAA.",
+		"two UUIDs":                    "aaaa4242-4242-4242-4242-aaaaaaaaaaaa-aaaa4242-4242-4242-4242-aaaaaaaaaaaa",
 	} {
 		if cardnumber.Find(text) {
 			t.Errorf("%s: %q was taken for a card number", name, text)
