@@ -86,7 +86,9 @@ func (s *target) isolation(t *testing.T) {
 func (m *merchant) possessions(t *testing.T) owned {
 	t.Helper()
 	o := owned{key: uuid.NewString(), reference: "theirs-" + uuid.NewString()}
-	o.order = m.send(t, "POST", "/v1/orders", uuid.NewString(), order(o.reference)).Field("id")
+	made := m.send(t, "POST", "/v1/orders", uuid.NewString(), order(o.reference))
+	wants(t, "the victim's order", made, 201, "")
+	o.order = made.Field("id")
 	o.payable = m.order(t)
 	paid := m.send(t, "POST", "/v1/payments", o.key, service.PaymentBody(o.order, "pm_card_visa"))
 	wants(t, "the victim's payment", paid, 201, "")
