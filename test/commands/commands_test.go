@@ -111,7 +111,7 @@ func TestFailuresAreOneSentenceAndTheirExitCodesTell(t *testing.T) {
 
 func TestHelpAndVersionAreAnswered(t *testing.T) {
 	t.Parallel()
-	for _, arguments := range [][]string{{"--help"}, {"serve", "--help"}, {"merchant", "--help"}, {"migrate", "--help"}, {"simulator", "--help"}, {"version"}} {
+	for _, arguments := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"merchant", "--help"}, {"migrate", "--help"}, {"simulator", "--help"}, {"version"}} {
 		if out, errs, code := run(t, nil, arguments...); code != 0 || !strings.Contains(out, "payonce") {
 			t.Errorf("%v: %d %s %s", arguments, code, out, errs)
 		}
