@@ -22,6 +22,8 @@
 //	done           nothing                      completed, effect once      1 charge      a replay
 //	answered       the response                 completed, effect once      1 charge      the same replay
 //
+// Two more are for requests that a copy overtook, and for what outlasted its own transaction on a busy machine.
+//
 // Most tests hold one payment and one order at each place of those steps in one process, make the fault happen to all of
 // them at once, and look at each (held_test.go). The others send through proxies that break a connection at a chosen
 // message (package proxy).

@@ -28,7 +28,10 @@ type row struct {
 // matrix is every cell that a whole run must hit. A fault without steps is not tested here yet.
 func matrix() []row {
 	return []row{
-		{fault: "F1", title: "kill -9 of a replica", steps: everyStep()},
+		{
+			fault: "F1", title: "kill -9 of a replica", steps: everyStep(),
+			stand: "the death of its machine as well: its connections are reset, with what was on its way",
+		},
 		{
 			fault: "F2", title: "Redis refuses connections", steps: []step{s2, s9},
 			others: "Redis is asked at S2 and told at S9, and nowhere else",
@@ -37,7 +40,7 @@ func matrix() []row {
 			fault: "F3", title: "Redis accepts and never answers", steps: []step{s2, s9},
 			others: "as F2",
 		},
-		{fault: "F4", title: "Redis flushed or restarted", steps: everyStep()},
+		{fault: "F4", title: "Redis flushed and restarted", steps: everyStep()},
 		{
 			fault: "F5", title: "Redis loses writes, two primaries", steps: everyStep(),
 			stand: "each replica on a Redis of its own, and one that comes back empty: what a failover's two sides look like",
@@ -75,6 +78,7 @@ func matrix() []row {
 		{
 			fault: "F14", title: "network cut before bytes leave", steps: []step{s1, s2, s3, s4, s5, s7, s8, s9, s10},
 			others: "at S6 the bytes are the provider's answer: F15",
+			stand:  "proxies that reset connections at a chosen message, in place of cables; so at F15 and F16",
 		},
 		{
 			fault: "F15", title: "cut after the peer acted, reply lost", steps: []step{s2, s3, s4, s6, s8, s9, s10},
@@ -96,6 +100,7 @@ func matrix() []row {
 		{
 			fault: "F20", title: "provider 5xx, garbage, wrong amount, 50 MB", steps: []step{s6},
 			others: "as F19",
+			stand:  "a server before the simulator that says something else; the simulator stands for the provider everywhere",
 		},
 		{fault: "F21", title: "provider declines", steps: []step{s6}, others: "as F19"},
 		{

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,7 +40,7 @@ func afterName(stat []byte) []string {
 func (s *Service) Freeze() {
 	s.t.Helper()
 	s.Signal(syscall.SIGSTOP)
-	threads := filepath.Join("/proc", strconv.Itoa(s.current().cmd.Process.Pid), "task")
+	threads := fmt.Sprintf("/proc/%d/task", s.current().cmd.Process.Pid)
 	Until(s.t, "the process is frozen", func() bool {
 		running, err := os.ReadDir(threads)
 		for _, thread := range running {
