@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -21,6 +22,9 @@ func StartProcess(cmd *exec.Cmd) (*Process, error) {
 
 // Done is closed when the process has ended and all that it wrote was read.
 func (p *Process) Done() <-chan struct{} { return p.child.done }
+
+// Signal sends the process a signal; the error is os.ErrProcessDone when it has ended.
+func (p *Process) Signal(sig os.Signal) error { return p.child.cmd.Process.Signal(sig) }
 
 // Kill ends the process as a crash would (SIGKILL) and waits until it is gone.
 func (p *Process) Kill() {
