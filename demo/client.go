@@ -60,7 +60,7 @@ func (a answer) String() string {
 	if a.err != nil {
 		return a.err.Error()
 	}
-	return fmt.Sprintf("%d %s", a.status, a.body)
+	return fmt.Sprintf("%d %.200s", a.status, a.body)
 }
 
 // call is one request to a replica.

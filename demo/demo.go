@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/payonce/payonce/config"
@@ -27,7 +28,7 @@ func Run(ctx context.Context, c *config.Demo, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	show.cast(s, time.Since(began))
-	doc := report{Currency: currency, OrderAmount: price, PromiseHeld: true}
+	doc := report{Currency: currency, OrderAmount: price, PromiseHeld: true, Breaches: []string{}}
 	for i, sc := range scenes() {
 		show.scene(i+1, sc)
 		played, err := s.playBoth(ctx, sc)
@@ -38,6 +39,9 @@ func Run(ctx context.Context, c *config.Demo, out io.Writer) (err error) {
 		show.sides(played)
 		doc.add(played)
 	}
+	if err := s.recount(ctx, &doc); err != nil {
+		return interrupted(ctx, err)
+	}
 	doc.Seconds = math.Round(time.Since(began).Seconds()*100) / 100
 	if c.JSON {
 		if err := json.NewEncoder(out).Encode(doc); err != nil {
@@ -45,8 +49,26 @@ func Run(ctx context.Context, c *config.Demo, out io.Writer) (err error) {
 		}
 	}
 	show.verdict(doc)
-	if breaches := doc.breaches(); len(breaches) > 0 {
-		return fmt.Errorf("the promise is broken: %s", breaches[0])
+	if !doc.PromiseHeld {
+		return fmt.Errorf("the promise is broken: %s", doc.Breaches[0])
+	}
+	return nil
+}
+
+// recount finds charges that were made when their scene was over.
+func (s *stage) recount(ctx context.Context, doc *report) error {
+	book, err := s.provider.book(ctx)
+	if err != nil {
+		return err
+	}
+	made := 0
+	for _, c := range book {
+		if c.Metadata["merchant_id"] == s.with.merchant {
+			made++
+		}
+	}
+	if made != doc.With.Charges {
+		doc.breach(fmt.Sprintf("at the end the provider's book shows %d charges, not %d", made, doc.With.Charges))
 	}
 	return nil
 }
@@ -69,15 +91,6 @@ func (s *stage) playBoth(ctx context.Context, sc scene) (sceneReport, error) {
 		return sceneReport{}, err
 	}
 	return sceneReport{
-		Name: sc.name, Story: sc.story[0] + " " + sc.story[1], Without: without, With: with, PromiseHeld: len(with.Breaches) == 0,
+		Name: sc.name, Story: strings.ReplaceAll(sc.story, "\n", " "), Without: without, With: with, PromiseHeld: len(with.Breaches) == 0,
 	}, nil
-}
-
-func (r *report) add(sc sceneReport) {
-	r.Scenes = append(r.Scenes, sc)
-	r.Without.Charges += sc.Without.Charges
-	r.Without.Amount += sc.Without.Amount
-	r.With.Charges += sc.With.Charges
-	r.With.Amount += sc.With.Amount
-	r.PromiseHeld = r.PromiseHeld && sc.PromiseHeld
 }

@@ -34,7 +34,7 @@ func makeFolder() (*folder, error) {
 	}
 	f := &folder{path: path}
 	janitor := exec.Command("/bin/sh", "-c", sweep, "payonce-demo-janitor", path) //nolint:noctx // it outlives every context
-	janitor.Dir = "/"
+	janitor.Dir, janitor.Env = "/", []string{"PATH=/usr/bin:/bin"}
 	if f.hold, err = janitor.StdinPipe(); err == nil && janitor.Start() == nil {
 		f.janitor = janitor
 	} // without a shell only a kill leaves the folder behind

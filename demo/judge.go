@@ -14,70 +14,87 @@ import (
 
 // judge holds what payonce did in one scene against its promise, and returns a sentence for each breach. It looks where
 // anybody can look: at the provider's book, at the answers, at the API.
-func (p *play) judge(w want) (breaches []string) {
-	breach := func(format string, args ...any) { breaches = append(breaches, fmt.Sprintf(format, args...)) }
+func (p *play) judge(w want) []string {
+	var found breaches
+	p.judgeBook(&found)
+	p.judgeAnswers(w, &found)
+	p.judgeLeftovers(&found)
+	return found
+}
+
+// breaches are sentences. One that fifty copies would repeat is said once.
+type breaches []string
+
+func (b *breaches) add(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(*b, text) {
+		*b = append(*b, text)
+	}
+}
+
+// judgeBook: one charge, over the right amount, asked for under the one key that follows from the request.
+func (p *play) judgeBook(found *breaches) {
 	book, err := p.charges()
 	if err != nil {
-		return []string{err.Error()}
+		found.add("%s", err)
+		return
 	}
 	if len(book) != 1 {
-		breach("the provider's book shows %d charges for one order, not 1", len(book))
+		found.add("the provider's book shows %d charges for one order, not 1", len(book))
 	}
 	for _, c := range book {
 		if c.Amount != price || !strings.EqualFold(c.Currency, currency) || c.Status != "succeeded" {
-			breach("charge %s is %s over %d %s, not succeeded over %d %s", c.ID, c.Status, c.Amount, c.Currency, price, currency)
+			found.add("charge %s is %s over %d %s, not succeeded over %d %s", c.ID, c.Status, c.Amount, c.Currency, price, currency)
 		}
 		if !slices.Contains(p.providerKeys(), c.IdempotencyKey) {
-			breach("charge %s was not asked for under the key that follows from the request", c.ID)
+			found.add("charge %s was not asked for under the key that follows from the request", c.ID)
 		}
 	}
-	breaches = append(breaches, p.judgeAnswers(w)...)
-	return append(breaches, p.judgeLeftovers()...)
+}
+
+// allows: where a refusal is wanted, "try again later" is one, too: in doubt payonce says so.
+func (w want) allows(a answer) bool {
+	return w.refused != "" && (a.field("code") == w.refused && a.status == http.StatusConflict || a.status == http.StatusServiceUnavailable)
 }
 
 // judgeAnswers: one outcome, told to everybody in the same bytes, and flagged as a replay to all but one.
-func (p *play) judgeAnswers(w want) (breaches []string) {
-	breach := func(format string, args ...any) { breaches = append(breaches, fmt.Sprintf(format, args...)) }
+func (p *play) judgeAnswers(w want, found *breaches) {
 	count, first := map[outcome]int{}, (*try)(nil)
 	for _, t := range p.tries {
 		o := t.outcome()
 		count[o]++
 		switch {
 		case o == lost && t.lost == "":
-			breach("%s got no answer: %s", t.who, t.answer)
-		case o == refused && (w.refused == "" || t.answer.field("code") != w.refused || t.answer.status != http.StatusConflict):
-			breach("%s was refused: %s", t.who, t.answer)
+			found.add("%s got no answer: %s", t.who, t.answer)
+		case o == refused && !w.allows(t.answer):
+			found.add("%s was refused: %s", t.who, t.answer)
 		case (o == executed || o == replayed) && first == nil:
 			first = t
 		case (o == executed || o == replayed) && !first.answer.same(t.answer):
-			breach("%s and %s got different answers: %s and %s", first.who, t.who, first.answer, t.answer)
+			found.add("%s and %s got different answers: %s and %s", first.who, t.who, first.answer, t.answer)
 		}
 	}
 	if count[executed] != w.executed || count[replayed] != w.replayed || count[refused] < w.atLeast {
-		breach("%d answers say that they were executed and %d that they are replays, not %d and %d; %d were refused",
-			count[executed], count[replayed], w.executed, w.replayed, count[refused])
+		found.add("executed: %d, not %d; replayed: %d, not %d; refused: %d, at least %d",
+			count[executed], w.executed, count[replayed], w.replayed, count[refused], w.atLeast)
 	}
-	return breaches
 }
 
 // judgeLeftovers: no key is in progress, and the order agrees with the provider's book.
-func (p *play) judgeLeftovers() (breaches []string) {
-	breach := func(format string, args ...any) { breaches = append(breaches, fmt.Sprintf(format, args...)) }
+func (p *play) judgeLeftovers(found *breaches) {
 	for _, key := range p.keys() {
 		state := p.get("/v1/idempotency-keys/" + url.PathEscape(key))
 		spent := slices.ContainsFunc(p.tries, func(t *try) bool { return t.key == key && t.outcome() != refused })
 		if spent && state.field("state") != "completed" {
-			breach("key %q is not completed: %s", key, state)
+			found.add("key %q is not completed: %s", key, state)
 		}
 		if !spent && state.status != http.StatusNotFound {
-			breach("key %q was refused and is not free: %s", key, state)
+			found.add("key %q was refused and is not free: %s", key, state)
 		}
 	}
 	order := p.get("/v1/orders/" + p.order)
 	if paid := member[float64](order, "amount_paid"); (order.field("status") != "paid" || paid != price) && !p.accepted() {
-		breach("the provider has charged, and the order does not say so: %s", order)
+		found.add("the provider has charged, and the order does not say so: %s", order)
 	}
-	return breaches
 }
 
 // accepted tells whether the outcome was a 202: a provider that was too slow to answer, as on a machine under heavy load.

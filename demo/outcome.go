@@ -52,6 +52,8 @@ func (t *try) says(protected, again bool) string {
 		return "replayed"
 	case executed:
 		switch {
+		case t.answer.status == http.StatusAccepted:
+			return "accepted, unknown" // the provider was too slow; see PROVIDER_TIMEOUT
 		case protected:
 			return cmp.Or(t.said, "executed")
 		case again:

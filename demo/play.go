@@ -26,8 +26,8 @@ var errVain = errors.New("waited in vain")
 // play is one scene on one side: what a script acts with. Its methods do nothing once something went wrong, so that a
 // script reads as a list of what happens; err says what went wrong.
 type play struct {
-	ctx    context.Context
-	stage  *stage
+	*stage
+	ctx    context.Context // of the run; a play lives within it
 	side   *side
 	client *http.Client
 	keyed  bool // this side is sent idempotency keys
@@ -52,7 +52,7 @@ type try struct {
 
 // newPlay makes an order to be paid.
 func newPlay(ctx context.Context, s *stage, on *side, keyed bool) (*play, error) {
-	p := &play{ctx: ctx, stage: s, side: on, client: newHTTPClient(), keyed: keyed, before: map[string]bool{}}
+	p := &play{stage: s, ctx: ctx, side: on, client: newHTTPClient(), keyed: keyed, before: map[string]bool{}}
 	book, err := s.provider.book(ctx)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,9 @@ func newPlay(ctx context.Context, s *stage, on *side, keyed bool) (*play, error)
 
 // end lets go of whatever is still held or under way.
 func (p *play) end() {
-	p.stage.provider.release()
+	p.provider.answers.release()
+	p.provider.lookUps.release()
+	_ = p.side.replicas[replicaA].thaw(p.ctx) // an error says that it is dead
 	for _, t := range p.tries {
 		t.cancel()
 		<-t.done.done
@@ -177,9 +179,16 @@ func (p *play) do(act func(context.Context) error) {
 	}
 }
 
+// revive starts a killed replica again, whatever went wrong: the next scene needs it.
+func (p *play) revive(at int) {
+	if err := p.side.replicas[at].start(p.ctx); p.err == nil {
+		p.err = err
+	}
+}
+
 // charges are what the provider's book shows for this side since the play began, the newest first.
 func (p *play) charges() ([]charge, error) {
-	book, err := p.stage.provider.book(p.ctx)
+	book, err := p.provider.book(p.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -68,6 +69,8 @@ func (p *printer) title() {
 		p.line("  ", text)
 	}
 	p.line()
+	p.line("  ", p.colour(faint, "executed: it was done now. replayed: the first answer again, byte for byte."))
+	p.line()
 }
 
 func (p *printer) cast(s *stage, took time.Duration) {
@@ -81,7 +84,7 @@ func (p *printer) scene(number int, sc scene) {
 	head := fmt.Sprintf("%d  %s ", number, sc.name)
 	p.line()
 	p.line("  ", p.colour(title, head), p.colour(faint, strings.Repeat("─", width-2-utf8.RuneCountInString(head))))
-	for _, text := range sc.story {
+	for text := range strings.SplitSeq(sc.story, "\n") {
 		p.line("  ", p.colour(faint, text))
 	}
 	p.line()
@@ -193,18 +196,16 @@ func fit(text string, columns int) string {
 	return string([]rune(text)[:columns-1]) + "…"
 }
 
-// wrap breaks text at spaces, and words that are longer than a line anywhere.
+// wrap breaks text at spaces, and a word that is longer than a line anywhere.
 func wrap(text string, columns int) (lines []string) {
 	line := ""
 	for _, word := range strings.Fields(text) {
-		for utf8.RuneCountInString(word) > columns {
-			runes := []rune(word)
-			lines, line, word = append(lines, strings.TrimSpace(line+" "+string(runes[:0]))), string(runes[:columns]), string(runes[columns:])
+		for part := range slices.Chunk([]rune(word), columns) {
+			if line != "" && utf8.RuneCountInString(line)+1+len(part) > columns {
+				lines, line = append(lines, line), ""
+			}
+			line = strings.TrimSpace(line + " " + string(part))
 		}
-		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimSpace(line + " " + word)
 	}
 	return append(lines, line)
 }

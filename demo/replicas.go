@@ -97,6 +97,11 @@ func (r *replica) kill() {
 	}
 }
 
+// freeze stops the process in the middle of whatever it does, until thaw.
+func (r *replica) freeze(context.Context) error { return freezeProcess(r.process) }
+
+func (r *replica) thaw(context.Context) error { return thawProcess(r.process) }
+
 // output is the beginning of what a process writes to stderr, and the address that stands in it.
 type output struct {
 	mu      sync.Mutex

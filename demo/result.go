@@ -17,12 +17,29 @@ type report struct {
 	Without     total         `json:"without"`
 	With        total         `json:"with"`
 	PromiseHeld bool          `json:"promise_held"`
+	Breaches    []string      `json:"breaches"` // of the promise, in all scenes
 	Seconds     float64       `json:"seconds"`
 }
 
 type total struct {
 	Charges int   `json:"charges"`
 	Amount  int64 `json:"amount"`
+}
+
+func (r *report) add(sc sceneReport) {
+	r.Scenes = append(r.Scenes, sc)
+	r.Without.Charges += sc.Without.Charges
+	r.Without.Amount += sc.Without.Amount
+	r.With.Charges += sc.With.Charges
+	r.With.Amount += sc.With.Amount
+	for _, b := range sc.With.Breaches {
+		r.breach(fmt.Sprintf("scene %d, %s: %s", sc.Number, strings.ToLower(sc.Name), b))
+	}
+}
+
+func (r *report) breach(text string) {
+	r.Breaches = append(r.Breaches, text)
+	r.PromiseHeld = false
 }
 
 type sceneReport struct {
@@ -123,14 +140,4 @@ func (r *result) add(s step) {
 		}
 	}
 	r.Steps = slices.Insert(r.Steps, at, s)
-}
-
-// breaches are all that was broken, with the scenes' names.
-func (r *report) breaches() (all []string) {
-	for _, sc := range r.Scenes {
-		for _, b := range sc.With.Breaches {
-			all = append(all, fmt.Sprintf("scene %d, %s: %s", sc.Number, strings.ToLower(sc.Name), b))
-		}
-	}
-	return all
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // till is the payment provider of both sides: the simulator, behind a gate that can hold its answers back. What is held is
-// charged already; only the answer has not left. So a script can do something between charge and answer.
+// charged already; only the answer has not left. So a script can do something between charge and answer. A second gate
+// holds those who look a charge up.
 type till struct {
 	sim    *simulator.Simulator
 	stripe http.Handler // the simulator's, speaking Stripe's protocol
@@ -22,9 +23,45 @@ type till struct {
 	url    string
 	client *http.Client
 
-	mu   sync.Mutex
-	gate chan struct{} // closed to let answers go; nil while nothing is held
+	answers, lookUps gate
 }
+
+// gate holds calls back while it is closed.
+type gate struct {
+	mu   sync.Mutex
+	open chan struct{} // closed to let calls go; nil while nothing is held
+	held int
+}
+
+// hold keeps every call back until release.
+func (g *gate) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open == nil {
+		g.open = make(chan struct{})
+	}
+}
+
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open != nil {
+		close(g.open)
+	}
+	g.open, g.held = nil, 0
+}
+
+// closed is what a call has to wait for, nil when it may pass.
+func (g *gate) closed() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open != nil {
+		g.held++
+	}
+	return g.open
+}
+
+func (g *gate) holds() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.held > 0 }
 
 func openTill(ctx context.Context) (*till, error) {
 	sim, err := simulator.Open(simulator.Config{})
@@ -50,36 +87,20 @@ func (t *till) close() error {
 	return errors.Join(t.server.Close(), t.sim.Close())
 }
 
-// hold keeps every answer to a charge back until release.
-func (t *till) hold() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.gate == nil {
-		t.gate = make(chan struct{})
-	}
-}
-
-func (t *till) release() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.gate != nil {
-		close(t.gate)
-	}
-	t.gate = nil
-}
-
-func (t *till) held() <-chan struct{} { t.mu.Lock(); defer t.mu.Unlock(); return t.gate }
-
 func (t *till) serve(w http.ResponseWriter, r *http.Request) {
-	gate := t.held()
-	if gate == nil || r.Method != http.MethodPost {
+	at := &t.answers
+	if r.Method != http.MethodPost {
+		at = &t.lookUps
+	}
+	closed := at.closed()
+	if closed == nil {
 		t.stripe.ServeHTTP(w, r)
 		return
 	}
 	kept := &keptAnswer{header: http.Header{}, status: http.StatusOK}
 	t.stripe.ServeHTTP(kept, r)
 	select {
-	case <-gate:
+	case <-closed:
 	case <-r.Context().Done(): // whoever asked is gone
 		panic(http.ErrAbortHandler)
 	}
