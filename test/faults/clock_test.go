@@ -55,16 +55,17 @@ func wrongClock(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
-	source, err := os.ReadFile(path)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	source := string(content)
 	const now, sec = "func Now() Time {\n", "sec, nsec, mono := runtimeNow()\n"
-	at := strings.Index(string(source), now)
-	if at < 0 || strings.Count(string(source)[at:], sec) == 0 {
+	at := strings.Index(source, now)
+	if at < 0 || strings.Count(source[at:], sec) == 0 {
 		t.Fatal("this Go's time.Now looks different: adapt the replacement")
 	}
-	replaced := string(source)[:at] + strings.Replace(string(source)[at:], sec, sec+"\tsec += wallOffset\n", 1)
+	replaced := source[:at] + strings.Replace(source[at:], sec, sec+"\tsec += wallOffset\n", 1)
 	// Beside the race detector the standard library would be built once more for this.
 	return append(service.Failpoints(), "-race=false", "-overlay="+overlay(t, map[string]string{
 		path: replaced, filepath.Join(filepath.Dir(path), "wall_offset.go"): clockSource,
