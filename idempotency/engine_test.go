@@ -287,3 +287,25 @@ func TestAPanicRollsBackAndGoesOn(t *testing.T) {
 		t.Errorf("the key is not free: %v", err)
 	}
 }
+
+func TestAnUnknownCommitWhoseReplayIsOverMeanwhileAnswersThatItExpired(t *testing.T) {
+	t.Parallel()
+	for name, work := range map[string]func(*store) idempotency.Work[*tx]{
+		"local": func(s *store) idempotency.Work[*tx] {
+			s.next, s.brief = committed, true
+			return writing(new(int))
+		},
+		"settlement": func(s *store) idempotency.Work[*tx] {
+			return charging(&operation{call: func(context.Context) idempotency.Answer {
+				s.next, s.brief = committed, true
+				return idempotency.Answer{Truth: "charged"}
+			}})
+		},
+	} {
+		s := newStore()
+		out, err := idempotency.New(s, &operation{}, idempotency.Options{}).Do(t.Context(), request(), work(s))
+		if _, expired := errors.AsType[*idempotency.ExpiredError](err); !expired || out.Response != nil {
+			t.Errorf("%s: %v %+v", name, err, out)
+		}
+	}
+}

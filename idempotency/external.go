@@ -216,6 +216,8 @@ func (e *Engine[T]) inspect(ctx context.Context, claim Claim) (*Record, error) {
 		return nil, ErrClaimLost
 	case rec.State == InProgress:
 		return nil, ErrSerialization
+	case rec.State == Expired: // it was ours, and its response is gone: winner says so
+		return nil, ErrClaimLost
 	}
 	return rec, nil
 }

@@ -34,9 +34,10 @@ type store struct {
 	effects []string
 	next    doubt
 	lease   time.Duration
-	open    int // transactions that were begun and have not ended
-	race    int // how many COMMITs to come lose a race
-	away    int // how many settlements to come find the store away
+	open    int  // transactions that were begun and have not ended
+	race    int  // how many COMMITs to come lose a race
+	away    int  // how many settlements to come find the store away
+	brief   bool // replays are over as soon as they are stored
 }
 
 func newStore() *store {
@@ -70,6 +71,9 @@ func (s *store) read(key [32]byte) *idempotency.Record {
 	}
 	read := *rec
 	read.LeaseLeft = time.Until(s.until[key])
+	if s.brief && read.State == idempotency.Completed {
+		read.State, read.Response = idempotency.Expired, nil
+	}
 	return &read
 }
 

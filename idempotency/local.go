@@ -93,7 +93,7 @@ func (e *Engine[T]) resolve(ctx context.Context, req Request, mine *Record) (Out
 		return Outcome{}, nil, ErrSerialization
 	case rec.ClaimID == mine.ClaimID && rec.State == Completed:
 		return first(rec)
-	case rec.ClaimID == mine.ClaimID:
+	case rec.ClaimID == mine.ClaimID && rec.State == InProgress:
 		return Outcome{}, rec, errClaimed
 	}
 	return e.seen(ctx, req, rec)
