@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/test/service"
@@ -70,8 +71,10 @@ func TestF28AProcessFrozenBeyondItsLeaseAtAnyStep(t *testing.T) {
 		t.Errorf("%d keys were taken over while it slept, and %d after", taken, n)
 	}
 	w.each("F28", all, func(c *cell, h *held) {
-		// T1 ends with its budget, before there is anything to be late for.
-		tooLate := h.place.at == s3 && h.first.Status == http.StatusServiceUnavailable
+		// T1 ends with its budget, before there is anything to be late for. On a busy machine the last look at the record
+		// may take longer than the second that it has.
+		awake := h.since.Add(h.first.Took).Sub(w.released)
+		tooLate := h.first.Status == http.StatusServiceUnavailable && (h.place.at == s3 || awake > time.Second)
 		if !tooLate && !h.first.Same(outcomes[h]) {
 			c.Errorf("%s: the late process answered %s\nthe outcome is %s", h, h.first, outcomes[h])
 		}
