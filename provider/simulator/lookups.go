@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"net/url"
+	"sort"
 )
 
 // lookUp wraps a reading route: authenticated, decided under the lock, answered when what it shows is on the disk.
@@ -39,7 +40,8 @@ func (s *Simulator) getRefund(account, id string, _ url.Values) *answer {
 	return notFound("refund", id)
 }
 
-// listIntents answers newest first. created never decreases along the order, so the walk ends at the first older one.
+// listIntents answers newest first. created never decreases along the order, so the newest one is searched
+// for, and the walk ends at the first that is too old.
 func (s *Simulator) listIntents(account, _ string, query url.Values) *answer {
 	p := newParams(query)
 	limit := p.limit()
@@ -48,13 +50,13 @@ func (s *Simulator) listIntents(account, _ string, query url.Values) *answer {
 	if refusal := p.refusal(); refusal != nil {
 		return refusal
 	}
-	start := len(s.order)
+	start := sort.Search(len(s.order), func(i int) bool { return s.intents[s.order[i]].Intent.Created > to })
 	if after != "" {
 		found := s.intentOf(account, after)
 		if found == nil {
 			return invalid(codeResourceMissing, "starting_after", "No such payment_intent: '"+after+"'")
 		}
-		start = found.position
+		start = min(start, found.position)
 	}
 	l := list{Object: "list", URL: "/v1/payment_intents", Data: []any{}}
 	for i := start - 1; i >= 0; i-- {
@@ -62,7 +64,7 @@ func (s *Simulator) listIntents(account, _ string, query url.Values) *answer {
 		if r.Intent.Created < from {
 			break
 		}
-		if r.Account != account || r.Intent.Created > to {
+		if r.Account != account {
 			continue
 		}
 		if len(l.Data) == limit {

@@ -144,6 +144,12 @@ func TestListsArePagedNewestFirst(t *testing.T) {
 	if none := w.get(t, intents+"?created[gte]=99999999999"); !strings.Contains(none.body, `"data":[]`) {
 		t.Fatalf("later than now: %+v", none)
 	}
+	if none := w.get(t, intents+"?created[lte]=1000000000"); !strings.Contains(none.body, `"data":[]`) {
+		t.Fatalf("earlier than all: %+v", none)
+	}
+	if all := w.get(t, intents+"?created[gte]=1000000000&created[lte]=99999999999"); strings.Count(all.body, `"object":"payment_intent"`) != 5 {
+		t.Fatalf("all: %+v", all)
+	}
 	for _, wrong := range []string{"?limit=0", "?limit=101", "?limit=x", "?colour=red", "?starting_after=pi_none", "?created[gte]=x"} {
 		if got := w.get(t, intents+wrong); got.status != http.StatusBadRequest {
 			t.Errorf("%s: %+v", wrong, got)
