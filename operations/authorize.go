@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -34,6 +35,7 @@ type authorize struct {
 	used    *repository.Later[models.Payment] // what the key paid for before its record was forgotten
 	payment models.Payment
 	attempt models.ProviderAttempt
+	old     bool // the attempt is never sent again
 }
 
 // Authorize returns the operation of one request. Its ids and its provider key follow from the request's identity alone:
@@ -177,21 +179,39 @@ func (a *authorize) publicID() string { return models.FormatID(models.PrefixPaym
 
 // LookUp asks what became of the operation: by reference when one is known, else in the provider's list.
 func (a *authorize) LookUp(ctx context.Context) idempotency.Answer {
-	p := &a.payment
 	var result provider.Result
 	switch {
 	case a.attempt.ProviderReference != nil:
 		result = a.payer.Retrieve(ctx, *a.attempt.ProviderReference)
 	default:
-		result = a.payer.Find(ctx, provider.FindRequest{
-			PaymentID: a.publicID(), MerchantID: models.FormatID(models.PrefixMerchant, p.MerchantID),
-			Amount: p.Amount, Currency: p.Currency, Since: a.attempt.SentAt,
-		})
+		result = a.find(ctx)
 	}
 	if result.Err != nil {
 		a.log.WarnContext(ctx, "look-up gave no clear answer", "payment_id", a.publicID(), "outcome", result.Outcome.String(), "error", result.Err)
 	}
-	return idempotency.Answer{Truth: judge(p, result)}
+	return idempotency.Answer{Truth: judge(&a.payment, result)}
+}
+
+// find looks where the first request has to stand in the provider's list. All that came since would grow with the
+// provider's business until nobody can read it in time, and the payment would stay unresolved for ever. What came later
+// than that, or by a re-send, isn't lost: absent here, it is sent again under the same key and answered with what exists.
+// Only what is too old for that is looked for in everything that may have come of it; when that can't be read, what was
+// read has to do, which leaves the payment to a person.
+func (a *authorize) find(ctx context.Context) provider.Result {
+	p := &a.payment
+	request := provider.FindRequest{
+		PaymentID: a.publicID(), MerchantID: models.FormatID(models.PrefixMerchant, p.MerchantID),
+		Amount: p.Amount, Currency: p.Currency, Since: a.attempt.SentAt, Until: a.attempt.SentAt.Add(a.attempts.Lease()),
+	}
+	first := a.payer.Find(ctx, request)
+	if first.Outcome != provider.NotFound || !a.old {
+		return first
+	}
+	request.Until = time.Time{}
+	if later := a.payer.Find(ctx, request); later.Outcome == provider.Answered {
+		return later
+	}
+	return first
 }
 
 // Undo takes T1's writes back.

@@ -66,6 +66,7 @@ func (s *Payments) check(ctx context.Context, due repository.Due) error {
 		return err
 	}
 	op.attempt = due.Attempt // as it was claimed
+	op.old = due.Now.Sub(due.Attempt.SentAt) >= s.schedule.ResendAge
 	t, _ := op.LookUp(ctx).Truth.(truth)
 	if t.absent {
 		return op.missing(ctx, due)
@@ -99,7 +100,7 @@ func (a *authorize) needsReview() bool {
 func (a *authorize) missing(ctx context.Context, due repository.Due) error {
 	since := a.attempt.NotFoundAt
 	switch {
-	case due.Now.Sub(a.attempt.SentAt) >= a.schedule.ResendAge, a.attempt.ProviderReference != nil:
+	case a.old, a.attempt.ProviderReference != nil:
 		if a.needsReview() {
 			return a.attempts.Postpone(ctx, &a.attempt, reviewCheck, true)
 		}

@@ -148,6 +148,38 @@ func TestAnOldPaymentThatNobodyKnowsIsForAPersonOnce(t *testing.T) {
 	s.expect(want)
 }
 
+// All that the provider was asked since would be more to read than one look-up can, on a busy day.
+func TestALookUpReadsNoMoreThanItsTimeOfTheProvidersList(t *testing.T) {
+	s := unresolved(t)
+	s.finds(notFound)
+	s.checkDue(1)
+	asked := s.payer.found[0]
+	if lasts := asked.Until.Sub(asked.Since); len(s.payer.found) != 1 || lasts != s.attempts.Lease() {
+		t.Errorf("asked for %s: %+v", lasts, s.payer.found)
+	}
+	s.exec(`UPDATE provider_attempts SET sent_at = sent_at - interval '1 hour'`)
+	s.payer.lookUp = func() provider.Result { // it is not where it should be, and too much has come since
+		if s.payer.found[len(s.payer.found)-1].Until.IsZero() {
+			return timedOut
+		}
+		return notFound
+	}
+	s.checkDue(1)
+	if n := len(s.payer.found); n != 3 || s.rows().Payment != "processing needs_review 0 0" {
+		t.Errorf("asked %d times, %+v", n, s.rows())
+	}
+	s.payer.lookUp = func() provider.Result { // what came late is found all the same
+		if s.payer.found[len(s.payer.found)-1].Until.IsZero() {
+			return intent("succeeded")
+		}
+		return notFound
+	}
+	s.checkDue(1)
+	if got := s.rows().Payment; got != paid.Payment {
+		t.Errorf("found late: %s", got)
+	}
+}
+
 func TestAKnownReferenceThatTheProviderForgetsIsNeverSentAgain(t *testing.T) {
 	s := openShop(t)
 	s.payer.says(intent("requires_action"))

@@ -14,7 +14,7 @@ const (
 	pageSize = 100
 	// maxPages bounds a look-up whose window holds more intents than anybody would page through in one deadline.
 	maxPages = 100
-	// clockMargin is taken off Since: the list is filtered by the provider's clock, Since is read from ours.
+	// clockMargin widens the window: the list is filtered by the provider's clock, the window is read from ours.
 	clockMargin = time.Minute
 )
 
@@ -28,8 +28,9 @@ type FindRequest struct {
 	// currency is returned all the same, so that the caller sees the discrepancy.
 	Amount   int64
 	Currency string
-	// Since is when the first request may have been sent; a minute is taken off for clocks that differ.
-	Since time.Time
+	// Since is when the first request may have been sent, Until when the last one may have been; zero is open. A minute is
+	// taken off and added for clocks that differ.
+	Since, Until time.Time
 }
 
 // Find looks for the payment intent in the provider's list, newest first. The list is used because it is consistent,
@@ -67,6 +68,9 @@ func (r FindRequest) query(after string) url.Values {
 	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	if !r.Since.IsZero() {
 		q.Set("created[gte]", strconv.FormatInt(r.Since.Add(-clockMargin).Unix(), 10))
+	}
+	if !r.Until.IsZero() {
+		q.Set("created[lte]", strconv.FormatInt(r.Until.Add(clockMargin).Unix(), 10))
 	}
 	if after != "" {
 		q.Set("starting_after", after)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/payonce/payonce/provider"
 )
@@ -49,6 +50,19 @@ func TestFindPagesUntilItMatches(t *testing.T) {
 	want := []string{"created%5Bgte%5D=1699999940&limit=100", "created%5Bgte%5D=1699999940&limit=100&starting_after=pi_8"}
 	if len(*queries) != 2 || (*queries)[0] != want[0] || (*queries)[1] != want[1] {
 		t.Fatalf("queries: %q", *queries)
+	}
+}
+
+func TestFindReadsItsWindowOnly(t *testing.T) {
+	t.Parallel()
+	url, queries := listing(t, map[string]string{"": page(false)})
+	request := look()
+	request.Until = request.Since.Add(30 * time.Second)
+	if res := client(t, url).Find(t.Context(), request); res.Outcome != provider.NotFound {
+		t.Fatalf("%+v", res)
+	}
+	if want := "created%5Bgte%5D=1699999940&created%5Blte%5D=1700000090&limit=100"; len(*queries) != 1 || (*queries)[0] != want {
+		t.Errorf("queries: %q", *queries)
 	}
 }
 
