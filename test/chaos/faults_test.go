@@ -21,9 +21,9 @@ func allFaults() []*fault {
 	provider := func(w *world, s strike) *proxy.Proxy { return w.replicas[s.replica].provider.Proxy }
 	clients := func(w *world, s strike) *proxy.Proxy { return w.replicas[s.replica].front.Proxy }
 	list := []*fault{
-		{name: "kill", perHour: 3400, lane: "replica", do: (*world).kill},
-		{name: "freeze", perHour: 400, lane: "replica", do: (*world).freeze},
-		{name: "terminate", perHour: 300, lane: "replica", do: (*world).terminate},
+		{name: "kill", perHour: 3400, lane: "replica", blocks: true, do: (*world).kill},
+		{name: "freeze", perHour: 400, lane: "replica", blocks: true, do: (*world).freeze},
+		{name: "terminate", perHour: 300, lane: "replica", blocks: true, do: (*world).terminate},
 		{name: "restart postgres", perHour: 115, lane: "postgres", stops: true, do: (*world).restartPostgres},
 		{name: "flush redis", perHour: 680, lane: "redis", do: (*world).flushRedis},
 		{name: "restart redis", perHour: 90, lane: "redis", do: (*world).restartRedis},
@@ -60,6 +60,9 @@ func allFaults() []*fault {
 			lasting("slow "+lane, 60, lane+" wire", wire, func(p *proxy.Proxy) { p.Latency(20 * time.Millisecond) },
 				func(p *proxy.Proxy) error { p.Latency(0); return nil }),
 		)
+	}
+	for _, f := range list {
+		f.blocks = f.blocks || f.name == "refuse postgres" || f.name == "black hole postgres"
 	}
 	return list
 }

@@ -17,7 +17,9 @@ type fault struct {
 	// lane: what one thing suffers comes one after the other. "replica" is one for each of them.
 	lane  string
 	stops bool // nobody may be served meanwhile
-	do    func(w *world, s strike)
+	// blocks: this replica can't serve anybody meanwhile
+	blocks bool
+	do     func(w *world, s strike)
 }
 
 // strike is one fault of the plan.

@@ -74,6 +74,7 @@ func TestSoak(t *testing.T) {
 	if err := w.history.Close(); err != nil {
 		t.Error(err)
 	}
+	w.faults = append(w.faults, w.outages()...)
 	w.writeFaults()
 	report := w.check()
 	w.tell(plan, report, crowd, ended.Sub(began), converged)

@@ -50,6 +50,7 @@ type world struct {
 
 	mu     sync.Mutex
 	faults []check.Fault
+	away   [replicas][]check.Fault // while a replica could serve nobody
 	struck map[string]int
 }
 
@@ -169,9 +170,26 @@ func (w *world) strike(s strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.struck[s.fault.name]++
-	w.faults = append(w.faults, check.Fault{
+	f := check.Fault{
 		Kind: s.fault.name, Target: s.lane(), Began: check.At(began), Ended: check.At(time.Now()), Stops: s.fault.stops,
-	})
+	}
+	w.faults = append(w.faults, f)
+	if s.fault.blocks {
+		w.away[s.replica] = append(w.away[s.replica], f)
+	}
+}
+
+// outages are when neither replica could serve anybody.
+func (w *world) outages() (list []check.Fault) {
+	for _, first := range w.away[0] {
+		for _, second := range w.away[1] {
+			began, ended := max(first.Began, second.Began), min(first.Ended, second.Ended)
+			if began < ended {
+				list = append(list, check.Fault{Kind: first.Kind + " and " + second.Kind, Target: "both replicas", Began: began, Ended: ended, Stops: true})
+			}
+		}
+	}
+	return list
 }
 
 func (w *world) happened(s strike) bool {
