@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	childStart = time.Minute // on a machine that does much else
+	childStop  = 30 * time.Second
+)
+
+// child is a server process. Its log goes to a file in memory where there is one: a pipe would wake this process, which
+// measures, for each line of it.
+type child struct {
+	name    string
+	cmd     *exec.Cmd
+	log     *os.File
+	ended   chan struct{}
+	stopped sync.Once
+	address string // HOST:PORT
+	admin   string
+}
+
+var listening = regexp.MustCompile(`(?m)^admin listening on http://(\S+)\nlistening on http://(\S+)$`)
+
+// startChild runs a program and returns when it says that it listens.
+func startChild(ctx context.Context, name, folder, program string, args, env []string) (*child, error) {
+	log, err := os.CreateTemp(logFolder(folder), "payonce-bench-*.log")
+	if err != nil {
+		return nil, err
+	}
+	c := &child{name: name, log: log, ended: make(chan struct{})}
+	c.cmd = exec.Command(program, args...) //nolint:noctx // it ends with stop, after whatever else uses it
+	c.cmd.Env, c.cmd.Stderr, c.cmd.SysProcAttr = env, log, attributes()
+	started := make(chan error)
+	go func() { // keeps its thread: Linux sends the death signal when the thread ends that started the child
+		runtime.LockOSThread()
+		err := c.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = c.cmd.Wait() // whoever stops it knows why it ended
+		}
+		close(c.ended)
+	}()
+	if err := <-started; err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), c.forget())
+	}
+	if err := c.waitUntilListening(ctx); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
+}
+
+// logFolder is in memory if possible: writing a log back to the disk would slow the database's commits down.
+func logFolder(otherwise string) string {
+	const memory = "/dev/shm"
+	if probe, err := os.CreateTemp(memory, "payonce-bench-*"); err == nil {
+		_ = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		return memory
+	}
+	return otherwise
+}
+
+func (c *child) waitUntilListening(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, childStart)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(c.log.Name())
+		if err != nil {
+			return err
+		}
+		if found := listening.FindSubmatch(text); found != nil {
+			c.admin, c.address = string(found[1]), string(found[2])
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-c.ended:
+			return fmt.Errorf("%s ended at its start:\n%s", c.name, bytes.TrimSpace(text))
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not listen: %w\n%s", c.name, ctx.Err(), bytes.TrimSpace(text))
+		}
+	}
+}
+
+// forgetLog empties the log, so that it never fills the memory.
+func (c *child) forgetLog() { _ = c.log.Truncate(0) }
+
+func (c *child) signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
+
+// stop ends the process and waits for it; a second call does nothing.
+func (c *child) stop() (err error) {
+	c.stopped.Do(func() { err = c.end() })
+	return err
+}
+
+func (c *child) end() error {
+	_ = c.signal(syscall.SIGCONT) // it may be frozen
+	_ = c.signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-c.ended:
+	case <-time.After(childStop):
+		_ = c.cmd.Process.Kill()
+		<-c.ended
+	}
+	return c.forget()
+}
+
+func (c *child) forget() error { return errors.Join(c.log.Close(), os.Remove(c.log.Name())) }
+
+// memory is what the process holds now and held at most, in bytes; zero where /proc doesn't tell.
+func (c *child) memory() (now, most int64) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "status"))
+	if err != nil {
+		return 0, 0
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, ":")
+		kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		switch name {
+		case "VmRSS":
+			now = kilobytes << 10
+		case "VmHWM":
+			most = kilobytes << 10
+		}
+	}
+	return now, most
+}
+
+// gauges are the figures of a process that /metrics tells.
+type gauges struct {
+	mallocs, bytes, cpu float64            // objects, bytes, seconds
+	outcomes            map[string]float64 // ends of requests with a key
+}
+
+// read asks the process for its figures.
+func (c *child) read(ctx context.Context) (gauges, error) {
+	text, err := c.get(ctx, "/metrics")
+	if err != nil {
+		return gauges{}, err
+	}
+	g := gauges{outcomes: map[string]float64{}}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			continue
+		}
+		switch name {
+		case "go_memstats_mallocs_total":
+			g.mallocs = number
+		case "go_memstats_alloc_bytes_total":
+			g.bytes = number
+		case "process_cpu_seconds_total":
+			g.cpu = number
+		default:
+			if label, ok := strings.CutPrefix(name, `payonce_idempotency_outcomes_total{outcome="`); ok {
+				g.outcomes[strings.TrimSuffix(label, `"}`)] = number
+			}
+		}
+	}
+	return g, nil
+}
+
+// get reads a page of the admin listener.
+func (c *child) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.admin+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s%s answers %d", c.name, path, resp.StatusCode)
+	}
+	return io.ReadAll(resp.Body)
+}

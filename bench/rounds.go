@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/payonce/payonce/bench/load"
+)
+
+// turn is what one variant did in one round.
+type turn struct {
+	load.Result
+	mallocs, bytes, cpu float64 // objects, bytes and seconds of the server, per request
+}
+
+// figures are all turns of a variant.
+type figures struct {
+	*variant
+	turns          []turn
+	postgres, rdis float64 // round trips per request
+	counted        bool
+}
+
+// rounds lets every variant have its turn, in an order that moves on from round to round.
+func rounds(ctx context.Context, variants []*variant, o options, progress func(string)) ([]*figures, error) {
+	all := make([]*figures, len(variants))
+	for i, v := range variants {
+		all[i] = &figures{variant: v}
+	}
+	for round := range o.rounds {
+		for i := range all {
+			f := all[(i+round)%len(all)]
+			progress(fmt.Sprintf("round %d of %d: %s", round+1, o.rounds, f.name))
+			t, err := f.turn(ctx, o)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", f.name, err)
+			}
+			f.turns = append(f.turns, t)
+		}
+	}
+	return all, nil
+}
+
+// wants is how many requests a turn may need, by what the last one took.
+func (f *figures) wants(o options) int {
+	rate := f.guess
+	if len(f.turns) > 0 {
+		rate = 1.4 * f.turns[len(f.turns)-1].Rate()
+	}
+	return int(rate*(o.slice+o.warm).Seconds()) + 4*o.conns
+}
+
+// tolerated is the part of answers with another status that makes a run worthless.
+const tolerated = 0.01
+
+func (f *figures) turn(ctx context.Context, o options) (turn, error) {
+	first, most, err := f.reserve(ctx, f.wants(o))
+	if err != nil {
+		return turn{}, fmt.Errorf("prepare: %w", err)
+	}
+	before, err := f.figuresOf(ctx)
+	if err != nil {
+		return turn{}, err
+	}
+	result, used, err := load.Closed{
+		Address: f.server.address, Conns: o.conns, Warm: o.warm, Length: o.slice, Next: f.next, First: first, Most: most, Want: wanted(f.name),
+	}.Run(ctx)
+	f.spent(used)
+	if err != nil {
+		return turn{}, err
+	}
+	after, err := f.figuresOf(ctx)
+	if err != nil {
+		return turn{}, err
+	}
+	f.server.forgetLog()
+	if wrong := count(result.Wrong); result.Requests() == 0 || float64(wrong) > tolerated*float64(result.Requests()) {
+		return turn{}, fmt.Errorf("of %d requests these were answered otherwise, by status: %v", result.Requests()+wrong, result.Wrong)
+	}
+	if f.outcome != "" {
+		if as := after.outcomes[f.outcome] - before.outcomes[f.outcome]; as < (1-tolerated)*float64(used) {
+			return turn{}, fmt.Errorf("only %.0f of %d requests were served as %q: nothing was measured", as, used, f.outcome)
+		}
+	}
+	n := float64(used)
+	return turn{
+		Result: result, mallocs: (after.mallocs - before.mallocs) / n, bytes: (after.bytes - before.bytes) / n,
+		cpu: (after.cpu - before.cpu) / n,
+	}, nil
+}
+
+// figuresOf asks the server for its figures; the simulator keeps none.
+func (f *figures) figuresOf(ctx context.Context) (gauges, error) {
+	if f.name == simulatorAlone {
+		return gauges{}, nil
+	}
+	return f.server.read(ctx)
+}
+
+func wanted(name string) int {
+	if name == simulatorAlone {
+		return 200
+	}
+	return 201
+}
+
+func count(byStatus map[int]int) (n int) {
+	for _, of := range byStatus {
+		n += of
+	}
+	return n
+}
+
+// rates are the requests a second of each round.
+func (f *figures) rates() []float64 {
+	rates := make([]float64, len(f.turns))
+	for i, t := range f.turns {
+		rates[i] = t.Rate()
+	}
+	return rates
+}
+
+// latencies are those of all rounds together.
+func (f *figures) latencies() []time.Duration {
+	var all []time.Duration
+	for _, t := range f.turns {
+		all = append(all, t.Latencies...)
+	}
+	return all
+}
+
+// per is the median over the rounds of a figure per request.
+func (f *figures) per(of func(turn) float64) float64 {
+	values := make([]float64, len(f.turns))
+	for i, t := range f.turns {
+		values[i] = of(t)
+	}
+	return median(values)
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/migrations"
+)
+
+const (
+	secretKey   = "YmVuY2htYXJrcy1vbmx5LXNlY3JldC1rZXktMzItYnk=" // 32 bytes in base64, of nothing but this run
+	providerKey = "sk_test_provider_key_of_the_benchmarks"
+)
+
+// stage is what all sites share: the stores, the provider's stand-in, and the programs.
+type stage struct {
+	folder    string
+	postgres  *embedded.Postgres
+	redis     *embedded.Redis
+	simulator *child
+	databases int
+	closers   []func() error // in reverse order
+}
+
+// openStage builds the programs and starts private stores. PostgreSQL is as durable as in production.
+func openStage(ctx context.Context, dir string) (_ *stage, err error) {
+	s := &stage{}
+	if s.folder, err = os.MkdirTemp(dir, "payonce-bench-"); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { return os.RemoveAll(s.folder) })
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err = s.build(ctx); err != nil {
+		return nil, err
+	}
+	if err = s.startPostgres(ctx, nil); err != nil {
+		return nil, err
+	}
+	if s.redis, err = embedded.StartRedis(ctx, embedded.RedisConfig{Dir: filepath.Join(s.folder, "redis")}); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { return bounded(s.redis.Stop) })
+	if s.redis.Pid() == 0 {
+		return nil, errors.New("a benchmark needs a real Redis: install redis-server or valkey-server")
+	}
+	s.simulator, err = s.child(ctx, "simulator", "baseline", []string{"simulator", "--addr", "127.0.0.1:0"}, nil)
+	return s, err
+}
+
+// startPostgres starts the server, or starts it again with other settings.
+func (s *stage) startPostgres(ctx context.Context, settings map[string]string) (err error) {
+	if s.postgres != nil {
+		if err := bounded(s.postgres.Stop); err != nil {
+			return err
+		}
+	} else {
+		s.closers = append(s.closers, func() error { return bounded(s.postgres.Stop) })
+	}
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	settings["max_connections"] = "300" // several services and baselines, each with the pools of a whole one
+	started, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{
+		Dir: filepath.Join(s.folder, "data"), BinDir: os.Getenv("PG_BIN_DIR"), Settings: settings, Log: slog.New(slog.DiscardHandler),
+	})
+	if err == nil {
+		s.postgres = started
+	}
+	return err
+}
+
+func bounded(stop func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), childStop)
+	defer cancel()
+	return stop(ctx)
+}
+
+// close takes everything down, in the opposite order.
+func (s *stage) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// build makes both programs at once: linking is most of it.
+func (s *stage) build(ctx context.Context) error {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	programs := map[string]string{"payonce": ".", "baseline": "./bench/baseline"}
+	errs := make(chan error, len(programs))
+	for name, path := range programs {
+		go func() {
+			build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(s.folder, name), path)
+			build.Dir = strings.TrimSpace(string(root))
+			output, err := build.CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("build %s: %w\n%s", path, err, output)
+			}
+			errs <- err
+		}()
+	}
+	for range programs {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+// child starts a program and stops it at the end.
+func (s *stage) child(ctx context.Context, name, program string, args []string, env map[string]string) (*child, error) {
+	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.folder, "LOG_FORMAT=json"}
+	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"} { // whoever sets them wants to know what they do
+		if value, ok := os.LookupEnv(name); ok {
+			list = append(list, name+"="+value)
+		}
+	}
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	c, err := startChild(ctx, name, s.folder, filepath.Join(s.folder, program), args, list)
+	if err == nil {
+		s.closers = append(s.closers, c.stop)
+	}
+	return c, err
+}
+
+// database makes a migrated database and returns its URL.
+func (s *stage) database(ctx context.Context) (string, error) {
+	s.databases++
+	name := fmt.Sprintf("bench_%d", s.databases)
+	conn, err := pgx.Connect(ctx, s.postgres.URL())
+	if err != nil {
+		return "", err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
+	if err = errors.Join(err, conn.Close(ctx)); err != nil {
+		return "", err
+	}
+	url := s.postgres.DatabaseURL(name)
+	return url, migrations.Up(ctx, url)
+}
+
+// settle lets PostgreSQL write out what it was given, so that the next measurement doesn't pay for it.
+func (s *stage) settle(ctx context.Context, databaseURL string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{"VACUUM (ANALYZE)", "CHECKPOINT"} {
+		if _, e := conn.Exec(ctx, statement); e != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", statement, e))
+		}
+	}
+	return errors.Join(err, conn.Close(ctx))
+}

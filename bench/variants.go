@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/payonce/payonce/bench/load"
+	"github.com/payonce/payonce/idempotency"
+)
+
+// The variants, by their names in the table.
+const (
+	bareHandler    = "bare handler"
+	edgeHandler    = "bare handler, same edge"
+	oneGet         = "handler with one GET"
+	oneSelect      = "handler with one SELECT, GORM"
+	oneSelectSQL   = "handler with one SELECT, SQL"
+	plainOrder     = "plain order, GORM"
+	plainPayment   = "plain payment, GORM"
+	plainPaymentAt = "plain payment, 1 transaction"
+	simulatorAlone = "simulator alone"
+	firstOrder     = "first order"
+	firstPayment   = "first payment"
+	replayMemory   = "replay from L1"
+	replayRedis    = "replay from Redis"
+	replayPostgres = "replay from Postgres"
+)
+
+// variant is one path through the service, or a baseline.
+type variant struct {
+	name    string
+	server  *child
+	next    load.Source
+	outcome string // the label that the engine must give the requests; empty for baselines
+	guess   float64
+	// reserve makes ready what n requests need and says which numbers they may have. It is not measured.
+	reserve func(ctx context.Context, n int) (first, most int, err error)
+	// spent hears how many of them were used.
+	spent func(used int)
+}
+
+// hot is how many records are replayed again and again.
+const hot = 1000
+
+// payonceVariants are the service's paths.
+func (t *site) payonceVariants() []*variant {
+	hotKeys := func(b []byte, i int) []byte { return t.numbered("hot")(b, i%hot) }
+	records := t.ordersAt(ordersPath, t.numbered("record"))
+	return []*variant{
+		fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.LevelFirst),
+		t.paying(firstPayment, t.service, paymentsPath, idempotency.LevelFirst),
+		{
+			name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.LevelMemory),
+			reserve: t.warmUp(hotKeys), spent: func(int) {},
+		},
+		{
+			name: replayRedis, server: t.service, next: records, outcome: string(idempotency.LevelRedis), guess: 15000,
+			reserve: t.inRedis, spent: func(int) {},
+		},
+		{
+			name: replayPostgres, server: t.service, next: records, outcome: string(idempotency.LevelPostgres), guess: 6000,
+			reserve: t.inPostgres, spent: func(used int) { t.records.used += used },
+		},
+	}
+}
+
+// baselineVariants are what those are compared with.
+func (t *site) baselineVariants() []*variant {
+	return []*variant{
+		fresh(bareHandler, t.baseline, t.ordersAt("/bare", t.numbered("bare")), ""),
+		fresh(edgeHandler, t.baseline, t.ordersAt("/edge", t.numbered("edge")), ""),
+		t.getting(),
+		t.selecting(oneSelect, "/select"),
+		t.selecting(oneSelectSQL, "/select-sql"),
+		fresh(plainOrder, t.baseline, t.ordersAt("/orders", t.numbered("plain")), ""),
+		t.paying(plainPayment, t.baseline, "/payments", ""),
+		t.paying(plainPaymentAt, t.baseline, "/payments-1", ""),
+		fresh(simulatorAlone, t.stage.simulator, t.charge(), ""),
+	}
+}
+
+// inTurns puts what is compared side by side, so that little time passes between the two.
+func inTurns(variants []*variant, only string) []*variant {
+	order := []string{
+		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, oneSelect, replayPostgres, oneSelectSQL,
+		plainOrder, firstOrder, plainPayment, firstPayment, plainPaymentAt, simulatorAlone,
+	}
+	wanted := map[string]bool{}
+	for _, name := range order {
+		if strings.Contains(name, only) {
+			wanted[name] = true
+			for _, a := range aims {
+				if a.variant == name {
+					wanted[a.baseline] = true
+				}
+			}
+		}
+	}
+	var sorted []*variant
+	for _, name := range order {
+		for _, v := range variants {
+			if v.name == name && wanted[name] {
+				sorted = append(sorted, v)
+			}
+		}
+	}
+	return sorted
+}
+
+// fresh requests are new each time.
+func fresh(name string, server *child, next load.Source, outcome idempotency.Level) *variant {
+	v := &variant{name: name, server: server, next: next, outcome: string(outcome)}
+	used := 0
+	v.reserve = func(context.Context, int) (int, int, error) { return used, math.MaxInt32, nil }
+	v.spent = func(n int) { used += n }
+	return v
+}
+
+// paying uses up prepared orders.
+func (t *site) paying(name string, server *child, path string, outcome idempotency.Level) *variant {
+	return &variant{
+		name: name, server: server, next: t.paymentsAt(path, "payment", instantCard), outcome: string(outcome), guess: 2000,
+		reserve: func(ctx context.Context, n int) (int, int, error) {
+			if t.orders.left() < n {
+				if err := t.moreOrders(ctx, n-t.orders.left()); err != nil {
+					return 0, 0, err
+				}
+			}
+			return t.orders.used, t.orders.left(), nil
+		},
+		spent: func(used int) { t.orders.used += used },
+	}
+}
+
+// warmUp brings the hot records into L1, the first time by making them.
+func (t *site) warmUp(keys func([]byte, int) []byte) func(context.Context, int) (int, int, error) {
+	return func(ctx context.Context, _ int) (int, int, error) {
+		err := load.Each(ctx, t.service.address, 0, hot, 201, t.ordersAt(ordersPath, keys), nil)
+		return 0, math.MaxInt32, err
+	}
+}
+
+// inPostgres finds records that only PostgreSQL has.
+func (t *site) inPostgres(ctx context.Context, n int) (first, most int, err error) {
+	if t.records.left() < n {
+		err = t.moreRecords(ctx, n-t.records.left())
+	}
+	return t.records.used, t.records.left(), err
+}
+
+// inRedis finds records that PostgreSQL and Redis have, and the service hasn't. All of them count as used.
+func (t *site) inRedis(ctx context.Context, n int) (first, most int, err error) {
+	if first, _, err = t.inPostgres(ctx, n); err != nil {
+		return 0, 0, err
+	}
+	t.records.used += n
+	if err := t.client.FlushDB(ctx).Err(); err != nil {
+		return 0, 0, err
+	}
+	return first, n, t.publish(ctx, first, n)
+}
+
+// getting reads values of the size of a response.
+func (t *site) getting() *variant {
+	keys := func(b []byte, i int) []byte { return padded(append(b, "value-"...), i%hot) }
+	v := fresh(oneGet, t.baseline, t.ordersAt("/get", keys), "")
+	v.reserve = func(ctx context.Context, _ int) (int, int, error) {
+		pipe := t.client.Pipeline()
+		for i := range hot {
+			pipe.Set(ctx, "plain:"+string(keys(nil, i)), t.first, expires)
+		}
+		_, err := pipe.Exec(ctx)
+		return 0, math.MaxInt32, err
+	}
+	return v
+}
+
+// selecting reads prepared records all over the table; reading uses nothing up.
+func (t *site) selecting(name, path string) *variant {
+	key := t.numbered("record")
+	v := fresh(name, t.baseline, nil, "")
+	v.next = t.ordersAt(path, func(b []byte, i int) []byte { return key(b, i%max(t.records.made, 1)) })
+	v.reserve = func(context.Context, int) (int, int, error) {
+		if t.records.made == 0 {
+			return 0, 0, fmt.Errorf("%s: no records to read", name)
+		}
+		return 0, math.MaxInt32, nil
+	}
+	return v
+}
