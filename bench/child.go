@@ -144,10 +144,11 @@ func (c *child) memory() (now, most int64) {
 	return now, most
 }
 
-// gauges are the figures of a process that /metrics tells.
+// gauges are a server's figures at one moment, counted from its start.
 type gauges struct {
-	mallocs, bytes, cpu float64            // objects, bytes, seconds
-	outcomes            map[string]float64 // ends of requests with a key
+	mallocs, bytes float64            // allocated objects and bytes
+	outcomes       map[string]float64 // ends of requests with a key
+	cpu, behind    time.Duration      // processor time, its own and that of what stands behind it
 }
 
 // read asks the process for its figures.
@@ -168,8 +169,6 @@ func (c *child) read(ctx context.Context) (gauges, error) {
 			g.mallocs = number
 		case "go_memstats_alloc_bytes_total":
 			g.bytes = number
-		case "process_cpu_seconds_total":
-			g.cpu = number
 		default:
 			if label, ok := strings.CutPrefix(name, `payonce_idempotency_outcomes_total{outcome="`); ok {
 				g.outcomes[strings.TrimSuffix(label, `"}`)] = number

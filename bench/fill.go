@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,26 +76,32 @@ func (t *site) recordRow(left time.Duration) func(i int) []any {
 
 func pgUUID[ID ~[16]byte](id ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
-// publish puts n prepared records into Redis, as another replica would have.
+// publish puts n prepared records into an empty Redis, as another replica would have. A gate drops what it can't send in
+// time; here it is offered again.
 func (t *site) publish(ctx context.Context, first, n int) error {
+	for try := 0; ; try++ {
+		t.offer(ctx, first, n)
+		held, err := t.client.DBSize(ctx).Result()
+		if err != nil || int(held) >= n {
+			return err
+		}
+		if try == 10 {
+			return fmt.Errorf("of %d records only %d got into Redis", n, held)
+		}
+	}
+}
+
+func (t *site) offer(ctx context.Context, first, n int) {
 	const together = 256
 	at, timeline := t.watch.Now(), t.watch.Timeline()
-	work := make(chan int)
-	done := make(chan struct{})
+	var group sync.WaitGroup
+	var taken atomic.Int64
 	for range together {
-		go func() {
-			for i := range work {
-				t.gate.Publish(ctx, t.record(i, at, timeline))
+		group.Go(func() {
+			for i := int(taken.Add(1)) - 1; i < n; i = int(taken.Add(1)) - 1 {
+				t.gate.Publish(ctx, t.record(first+i, at, timeline))
 			}
-			done <- struct{}{}
-		}()
+		})
 	}
-	for i := range n {
-		work <- first + i
-	}
-	close(work)
-	for range together {
-		<-done
-	}
-	return ctx.Err()
+	group.Wait()
 }

@@ -40,6 +40,7 @@ type row struct {
 	Mallocs  float64  `json:"allocations"`
 	Bytes    float64  `json:"allocated_bytes"`
 	CPU      float64  `json:"server_cpu_us"`
+	Behind   float64  `json:"stores_cpu_us"` // of PostgreSQL, Redis and the provider's stand-in
 }
 
 func (o options) report(s *stage) *report {
@@ -63,6 +64,7 @@ func (r *report) add(all []*figures) {
 			Name: f.name, Rate: spreadOf(f.rates()), P50: ms(load.Percentile(latencies, 0.5)), P99: ms(load.Percentile(latencies, 0.99)),
 			P999: ms(load.Percentile(latencies, 0.999)), Mallocs: f.per(func(t turn) float64 { return t.mallocs }),
 			Bytes: f.per(func(t turn) float64 { return t.bytes }), CPU: 1e6 * f.per(func(t turn) float64 { return t.cpu }),
+			Behind: 1e6 * f.per(func(t turn) float64 { return t.behind }),
 		}
 		if f.counted {
 			line.Postgres, line.Redis = &f.postgres, &f.rdis
@@ -84,16 +86,17 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 	fmt.Fprintf(&b, "%s, %s, %s\n%s\n%s\n", r.Machine, r.Go, r.At.Format(time.DateOnly), r.Postgres, r.Redis)
 	fmt.Fprintf(&b, "%d rounds in turns, %d ms each, %d connections in a closed loop\n\n", r.Rounds, r.SliceMS, r.Conns)
 	if len(r.Figures) > 0 {
-		fmt.Fprintf(&b, "%-31s%9s%8s%8s%8s%6s%6s%7s%7s%8s\n", "", "", "p50", "p99", "p99.9", "PG", "Redis", "allo-", "", "server")
-		fmt.Fprintf(&b, "%-31s%9s%8s%8s%8s%6s%6s%7s%7s%8s\n", "", "req/s", "ms", "ms", "ms", "trips", "trips", "cations", "KB", "CPU µs")
+		const head = "%-30s%8s%7s%8s%8s%5s%6s%7s%6s%7s%8s\n"
+		fmt.Fprintf(&b, head, "", "", "p50", "p99", "p99.9", "PG", "Redis", "allo-", "", "server", "stores")
+		fmt.Fprintf(&b, head, "", "req/s", "ms", "ms", "ms", "trips", "trips", "cations", "KB", "CPU µs", "CPU µs")
 	}
 	for _, f := range r.Figures {
-		fmt.Fprintf(&b, "%-31s%9.0f%8.2f%8.2f%8.2f%6s%6s%7s%7s%8s\n", f.Name, f.Rate.Median, f.P50, f.P99, f.P999,
-			tenth(f.Postgres), tenth(f.Redis), known(f.Mallocs, "%.0f"), known(f.Bytes/1024, "%.1f"), known(f.CPU, "%.0f"))
+		fmt.Fprintf(&b, "%-30s%8.0f%7.2f%8.2f%8.2f%5s%6s%7s%6s%7s%8s\n", f.Name, f.Rate.Median, f.P50, f.P99, f.P999,
+			tenth(f.Postgres), tenth(f.Redis), known(f.Mallocs, "%.0f"), known(f.Bytes/1024, "%.1f"), known(f.CPU, "%.0f"), known(f.Behind, "%.0f"))
 	}
-	fmt.Fprintf(&b, "\n%-58s%9s%15s%9s\n", "", "median", "quartiles", "aim")
+	fmt.Fprintf(&b, "\n%-56s%9s%15s%9s\n", "", "median", "quartiles", "aim")
 	for _, v := range r.Verdicts {
-		fmt.Fprintf(&b, "%-58s%9s%15s%9s", v.Name, short(v.Value.Median)+v.Unit, short(v.Value.Low)+" - "+short(v.Value.High), v.Want)
+		fmt.Fprintf(&b, "%-56s%9s%15s%9s", v.Name, short(v.Value.Median)+v.Unit, short(v.Value.Low)+" - "+short(v.Value.High), v.Want)
 		switch {
 		case v.Want != "" && v.Reached:
 			b.WriteString(" reached")

@@ -31,6 +31,7 @@ const (
 // variant is one path through the service, or a baseline.
 type variant struct {
 	name    string
+	stage   *stage
 	server  *child
 	next    load.Source
 	outcome string // the label that the engine must give the requests; empty for baselines
@@ -49,18 +50,18 @@ func (t *site) payonceVariants() []*variant {
 	hotKeys := func(b []byte, i int) []byte { return t.numbered("hot")(b, i%hot) }
 	records := t.ordersAt(ordersPath, t.numbered("record"))
 	return []*variant{
-		fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.LevelFirst),
+		t.fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.LevelFirst),
 		t.paying(firstPayment, t.service, paymentsPath, idempotency.LevelFirst),
 		{
-			name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.LevelMemory),
+			stage: t.stage, name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.LevelMemory),
 			reserve: t.warmUp(hotKeys), spent: func(int) {},
 		},
 		{
-			name: replayRedis, server: t.service, next: records, outcome: string(idempotency.LevelRedis), guess: 15000,
+			stage: t.stage, name: replayRedis, server: t.service, next: records, outcome: string(idempotency.LevelRedis), guess: 15000,
 			reserve: t.inRedis, spent: func(int) {},
 		},
 		{
-			name: replayPostgres, server: t.service, next: records, outcome: string(idempotency.LevelPostgres), guess: 6000,
+			stage: t.stage, name: replayPostgres, server: t.service, next: records, outcome: string(idempotency.LevelPostgres), guess: 6000,
 			reserve: t.inPostgres, spent: func(used int) { t.records.used += used },
 		},
 	}
@@ -69,15 +70,15 @@ func (t *site) payonceVariants() []*variant {
 // baselineVariants are what those are compared with.
 func (t *site) baselineVariants() []*variant {
 	return []*variant{
-		fresh(bareHandler, t.baseline, t.ordersAt("/bare", t.numbered("bare")), ""),
-		fresh(edgeHandler, t.baseline, t.ordersAt("/edge", t.numbered("edge")), ""),
+		t.fresh(bareHandler, t.baseline, t.ordersAt("/bare", t.numbered("bare")), ""),
+		t.fresh(edgeHandler, t.baseline, t.ordersAt("/edge", t.numbered("edge")), ""),
 		t.getting(),
 		t.selecting(oneSelect, "/select"),
 		t.selecting(oneSelectSQL, "/select-sql"),
-		fresh(plainOrder, t.baseline, t.ordersAt("/orders", t.numbered("plain")), ""),
+		t.fresh(plainOrder, t.baseline, t.ordersAt("/orders", t.numbered("plain")), ""),
 		t.paying(plainPayment, t.baseline, "/payments", ""),
 		t.paying(plainPaymentAt, t.baseline, "/payments-1", ""),
-		fresh(simulatorAlone, t.stage.simulator, t.charge(), ""),
+		t.fresh(simulatorAlone, t.stage.simulator, t.charge(), ""),
 	}
 }
 
@@ -110,8 +111,8 @@ func inTurns(variants []*variant, only string) []*variant {
 }
 
 // fresh requests are new each time.
-func fresh(name string, server *child, next load.Source, outcome idempotency.Level) *variant {
-	v := &variant{name: name, server: server, next: next, outcome: string(outcome)}
+func (t *site) fresh(name string, server *child, next load.Source, outcome idempotency.Level) *variant {
+	v := &variant{name: name, stage: t.stage, server: server, next: next, outcome: string(outcome)}
 	used := 0
 	v.reserve = func(context.Context, int) (int, int, error) { return used, math.MaxInt32, nil }
 	v.spent = func(n int) { used += n }
@@ -121,7 +122,7 @@ func fresh(name string, server *child, next load.Source, outcome idempotency.Lev
 // paying uses up prepared orders.
 func (t *site) paying(name string, server *child, path string, outcome idempotency.Level) *variant {
 	return &variant{
-		name: name, server: server, next: t.paymentsAt(path, "payment", instantCard), outcome: string(outcome), guess: 2000,
+		name: name, stage: t.stage, server: server, next: t.paymentsAt(path, "payment", instantCard), outcome: string(outcome), guess: 2000,
 		reserve: func(ctx context.Context, n int) (int, int, error) {
 			if t.orders.left() < n {
 				if err := t.moreOrders(ctx, n-t.orders.left()); err != nil {
@@ -165,7 +166,7 @@ func (t *site) inRedis(ctx context.Context, n int) (first, most int, err error) 
 // getting reads values of the size of a response.
 func (t *site) getting() *variant {
 	keys := func(b []byte, i int) []byte { return padded(append(b, "value-"...), i%hot) }
-	v := fresh(oneGet, t.baseline, t.ordersAt("/get", keys), "")
+	v := t.fresh(oneGet, t.baseline, t.ordersAt("/get", keys), "")
 	v.reserve = func(ctx context.Context, _ int) (int, int, error) {
 		pipe := t.client.Pipeline()
 		for i := range hot {
@@ -180,7 +181,7 @@ func (t *site) getting() *variant {
 // selecting reads prepared records all over the table; reading uses nothing up.
 func (t *site) selecting(name, path string) *variant {
 	key := t.numbered("record")
-	v := fresh(name, t.baseline, nil, "")
+	v := t.fresh(name, t.baseline, nil, "")
 	v.next = t.ordersAt(path, func(b []byte, i int) []byte { return key(b, i%max(t.records.made, 1)) })
 	v.reserve = func(context.Context, int) (int, int, error) {
 		if t.records.made == 0 {
