@@ -11,20 +11,28 @@ import (
 // queueLength bounds how many lines wait for a slow reader of the log.
 const queueLength = 4096
 
+// keptRoom is the largest buffer that is used again.
+const keptRoom = 1 << 20
+
 // Logger writes through a bounded queue: when whoever reads the log is stuck, lines are dropped and counted, and no
-// request is delayed or lost.
+// request is delayed or lost. The lines that wait are written together: on a busy service a write a line would be a
+// good part of what a replay costs.
 type Logger struct {
 	*slog.Logger
-	queue   chan []byte
 	dropped atomic.Int64
-	mu      sync.RWMutex // held while sending, so that Close never closes under a sender
-	closed  bool
 	done    chan struct{}
+
+	mu      sync.Mutex
+	more    *sync.Cond // of mu: lines wait, or the end has come
+	waiting []byte     // whole lines
+	lines   int        // how many wait
+	closed  bool
 }
 
 // New starts to write to out, as text or, with json, one JSON object a line.
 func New(out io.Writer, level slog.Level, json bool) *Logger {
-	l := &Logger{queue: make(chan []byte, queueLength), done: make(chan struct{})}
+	l := &Logger{done: make(chan struct{})}
+	l.more = sync.NewCond(&l.mu)
 	options := &slog.HandlerOptions{Level: level}
 	if json {
 		l.Logger = slog.New(slog.NewJSONHandler(l, options))
@@ -37,15 +45,17 @@ func New(out io.Writer, level slog.Level, json bool) *Logger {
 
 // Write queues one line. It implements io.Writer for slog, which reuses its buffer: the line is copied.
 func (l *Logger) Write(line []byte) (int, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.closed {
-		return len(line), nil
-	}
-	select {
-	case l.queue <- append([]byte(nil), line...):
-	default:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+	case l.lines == queueLength:
 		l.dropped.Add(1)
+	default:
+		l.waiting = append(l.waiting, line...)
+		if l.lines++; l.lines == 1 {
+			l.more.Signal()
+		}
 	}
 	return len(line), nil
 }
@@ -57,10 +67,8 @@ func (l *Logger) Dropped() int64 { return l.dropped.Load() }
 func (l *Logger) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed {
-		l.closed = true
-		close(l.queue)
-	}
+	l.closed = true
+	l.more.Signal()
 }
 
 // Done is closed when every line is written. It never is while the reader of the log is stuck.
@@ -68,7 +76,27 @@ func (l *Logger) Done() <-chan struct{} { return l.done }
 
 func (l *Logger) drain(out io.Writer) {
 	defer close(l.done)
-	for line := range l.queue {
-		_, _ = out.Write(line) // there is nowhere to report it to
+	var room []byte
+	for {
+		lines := l.take(room)
+		if len(lines) == 0 {
+			return
+		}
+		_, _ = out.Write(lines) // there is nowhere to report it to
+		if room = lines[:0]; cap(room) > keptRoom {
+			room = nil
+		}
 	}
+}
+
+// take waits for lines and returns all of them, none at the end. What comes next goes to room.
+func (l *Logger) take(room []byte) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.lines == 0 && !l.closed {
+		l.more.Wait()
+	}
+	lines := l.waiting
+	l.waiting, l.lines = room, 0
+	return lines
 }
