@@ -12,8 +12,6 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
-const identityKey = "payonce/identity"
-
 var (
 	// ErrUnauthorized means no API key, or none that is valid. Missing, unknown, expired and revoked look alike.
 	ErrUnauthorized = errors.New("a valid API key is required: Authorization: Bearer sk_test_…")
@@ -42,15 +40,15 @@ type Strangers interface {
 // Authenticate lets requests through that carry a valid API key, on every arrival: a replay needs one, too.
 func Authenticate(keys Keys, strangers Strangers, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		address := "address:" + c.ClientIP()
-		identity, err := authenticate(c, keys, func() error { return limited(strangers.Peek(address)) })
+		address := func() string { return "address:" + c.ClientIP() } // only strangers are counted by it
+		identity, err := authenticate(c, keys, func() error { return limited(strangers.Peek(address())) })
 		if err == nil {
-			c.Set(identityKey, identity)
+			arrivalOf(c).identity = identity
 			Note(c, "key_id", identity.KeyID)
 			return
 		}
 		if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTwoAuthorizations) {
-			err = cmp.Or(limited(strangers.Admit(address)), err)
+			err = cmp.Or(limited(strangers.Admit(address())), err)
 		}
 		fail(c, err)
 	}
@@ -79,7 +77,4 @@ func authenticate(c *gin.Context, keys Keys, mayAsk func() error) (Identity, err
 }
 
 // IdentityOf is who the request acts for.
-func IdentityOf(c *gin.Context) Identity {
-	identity, _ := c.Value(identityKey).(Identity)
-	return identity
-}
+func IdentityOf(c *gin.Context) Identity { return arrivalOf(c).identity }

@@ -10,11 +10,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-const (
-	bodyKey = "payonce/body"
-	// bodyTime is how long a client may take to send a body.
-	bodyTime = 10 * time.Second
-)
+// bodyTime is how long a client may take to send a body.
+const bodyTime = 10 * time.Second
 
 var (
 	// ErrBodyTooLarge means that the body is longer than the service accepts.
@@ -34,15 +31,13 @@ func Body(limit int, fail Fail) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
-		c.Set(bodyKey, body)
+		a := arrivalOf(c)
+		a.body, a.read = body, true
 	}
 }
 
 // BodyOf is the body that Body or Idempotency has read.
-func BodyOf(c *gin.Context) []byte {
-	body, _ := c.Value(bodyKey).([]byte)
-	return body
-}
+func BodyOf(c *gin.Context) []byte { return arrivalOf(c).body }
 
 func readBody(c *gin.Context, limit int) ([]byte, error) {
 	if c.Request.ContentLength > int64(limit) {

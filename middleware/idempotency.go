@@ -74,7 +74,7 @@ func (m *Idempotency[T]) Do(bind Bind[T]) gin.HandlerFunc {
 }
 
 func (m *Idempotency[T]) run(c *gin.Context, req idempotency.Request, work idempotency.Work[T]) {
-	c.Set(countedKey, true)
+	arrivalOf(c).counted = true
 	out, err := m.engine.Do(c.Request.Context(), req, work)
 	setRateLimit(c, out.Admission)
 	if refused, ok := errors.AsType[*notOutcomeError](err); ok {
@@ -141,12 +141,13 @@ func (m *Idempotency[T]) request(c *gin.Context) (idempotency.Request, error) {
 }
 
 func (m *Idempotency[T]) body(c *gin.Context) ([]byte, error) {
-	if _, read := c.Get(bodyKey); read {
-		return BodyOf(c), nil
+	a := arrivalOf(c)
+	if a.read {
+		return a.body, nil
 	}
 	body, err := readBody(c, m.config.MaxBody)
 	if err == nil {
-		c.Set(bodyKey, body)
+		a.body, a.read = body, true
 	}
 	return body, err
 }

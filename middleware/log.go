@@ -7,8 +7,6 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-const notesKey = "payonce/notes"
-
 // Requests counts finished requests; metrics implement it.
 type Requests interface {
 	Request(route, method string, status int, elapsed time.Duration)
@@ -19,23 +17,27 @@ type Requests interface {
 func AccessLog(log *slog.Logger, requests Requests) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
-		notes := &[]any{}
-		c.Set(notesKey, notes)
 		defer func() { // also when a panic cuts the connection
-			route, elapsed := c.FullPath(), time.Since(start)
+			route, end := c.FullPath(), time.Now()
 			if route == "" {
 				route = "none"
 			}
-			requests.Request(route, c.Request.Method, c.Writer.Status(), elapsed)
+			requests.Request(route, c.Request.Method, c.Writer.Status(), end.Sub(start))
 			level := slog.LevelInfo
 			if c.Writer.Status() >= 500 {
 				level = slog.LevelError
 			}
-			args := append([]any{
-				"request_id", RequestIDOf(c), "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
-				"elapsed_ms", float64(elapsed.Microseconds()) / 1000,
-			}, *notes...)
-			log.Log(c.Request.Context(), level, "request", args...)
+			if !log.Enabled(c.Request.Context(), level) {
+				return
+			}
+			// A record without a program counter: slog would find this line's out for every request, and no handler shows it.
+			line, a := slog.NewRecord(end, level, "request", 0), arrivalOf(c)
+			line.AddAttrs(
+				slog.String("request_id", a.requestID), slog.String("method", c.Request.Method), slog.String("route", route),
+				slog.Int("status", c.Writer.Status()), slog.Float64("elapsed_ms", float64(end.Sub(start).Microseconds())/1000),
+			)
+			line.AddAttrs(a.notes...)
+			_ = log.Handler().Handle(c.Request.Context(), line) // as slog does: there is nowhere to report it to
 		}()
 		c.Next()
 	}
@@ -43,7 +45,6 @@ func AccessLog(log *slog.Logger, requests Requests) gin.HandlerFunc {
 
 // Note adds a pair to the request's log line.
 func Note(c *gin.Context, key string, value any) {
-	if notes, ok := c.Value(notesKey).(*[]any); ok {
-		*notes = append(*notes, key, value)
-	}
+	a := arrivalOf(c)
+	a.notes = append(a.notes, slog.Any(key, value))
 }

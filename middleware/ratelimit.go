@@ -11,8 +11,6 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
-const countedKey = "payonce/counted"
-
 // Limiter counts requests: Allow against the rate that all replicas share, Admit and Peek inside the process.
 type Limiter interface {
 	Allow(ctx context.Context, limiter string) idempotency.Admission
@@ -33,7 +31,7 @@ func RateLimit(limiter Limiter, fail Fail) gin.HandlerFunc {
 			return
 		}
 		c.Next()
-		if !c.GetBool(countedKey) {
+		if !arrivalOf(c).counted {
 			limiter.Admit(id)
 		}
 	}
