@@ -29,6 +29,10 @@ type Metrics struct {
 	provider   *prometheus.HistogramVec
 	swept      *prometheus.CounterVec
 	unresolved prometheus.Gauge
+
+	stepSeries    known[idempotency.Step, prometheus.Counter]
+	outcomeSeries known[string, prometheus.Counter]
+	requestSeries known[requestLabels, requestSeries]
 }
 
 var (
@@ -91,19 +95,22 @@ func (m *Metrics) Handler() http.Handler {
 
 // Step implements [idempotency.Observer].
 func (m *Metrics) Step(_ context.Context, step idempotency.Step) {
-	m.steps.WithLabelValues(string(step)).Inc()
+	m.stepSeries.of(step, func(step idempotency.Step) prometheus.Counter { return m.steps.WithLabelValues(string(step)) }).Inc()
 }
 
 // Finished implements [idempotency.Observer].
 func (m *Metrics) Finished(_ context.Context, label string) {
-	m.outcomes.WithLabelValues(label).Inc()
+	m.outcomeSeries.of(label, func(label string) prometheus.Counter { return m.outcomes.WithLabelValues(label) }).Inc()
 }
 
 // Request counts a finished HTTP request.
 func (m *Metrics) Request(route, method string, status int, elapsed time.Duration) {
 	method = knownMethod(method)
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	m.latency.WithLabelValues(route, method).Observe(elapsed.Seconds())
+	series := m.requestSeries.of(requestLabels{route, method, status}, func(l requestLabels) requestSeries {
+		return requestSeries{m.requests.WithLabelValues(l.route, l.method, strconv.Itoa(l.status)), m.latency.WithLabelValues(l.route, l.method)}
+	})
+	series.count.Inc()
+	series.latency.Observe(elapsed.Seconds())
 }
 
 // knownMethod keeps clients from making series of their own.
