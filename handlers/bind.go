@@ -47,6 +47,9 @@ func (e *ParameterError) Error() string {
 
 // query reads the query parameters, of which only the allowed ones may be there, each once.
 func query(c *gin.Context, allowed ...string) (url.Values, error) {
+	if c.Request.URL.RawQuery == "" {
+		return nil, nil
+	}
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return nil, problem.New(problem.CodeMalformedRequest, "The query string is not well-formed.")

@@ -67,7 +67,7 @@ func (h *Orders) Create(c *gin.Context, req idempotency.Request) (idempotency.Wo
 					return nil, &ReferenceExistsError{*in.Reference, models.FormatID(models.PrefixOrder, other.ID)}
 				}
 			}
-			order.CreatedAt = u.Now()
+			order.ID, order.CreatedAt = models.NewID(), u.Now()
 			h.orders.Insert(u, order)
 			return h.changed(u, order, http.StatusCreated, "order.created", requestID)
 		},

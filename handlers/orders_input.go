@@ -26,7 +26,7 @@ const (
 	maxItemName  = 200
 )
 
-// order checks the input and makes the row, but for its times.
+// order checks the input and makes the row, but for its id and times: a replay needs none.
 func (in *CreateOrder) order(merchant uuid.UUID) (*models.Order, error) {
 	var v checks
 	v.optional("/reference", in.Reference, maxReference)
@@ -40,7 +40,7 @@ func (in *CreateOrder) order(merchant uuid.UUID) (*models.Order, error) {
 		return nil, err
 	}
 	return &models.Order{
-		MerchantID: merchant, ID: models.NewID(), Reference: in.Reference, Currency: in.Currency, Items: items,
+		MerchantID: merchant, Reference: in.Reference, Currency: in.Currency, Items: items,
 		AmountTotal: total, Status: models.OrderPendingPayment, Metadata: metadata, Version: 1,
 	}, nil
 }

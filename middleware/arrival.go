@@ -17,6 +17,7 @@ type arrival struct {
 	read      bool        // body is whole
 	counted   bool        // the engine has counted it against the rate
 	notes     []slog.Attr // for the log line
+	room      [3]slog.Attr
 }
 
 // arrivalOf returns the request's arrival, from whichever middleware needs it first.

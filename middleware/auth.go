@@ -40,19 +40,21 @@ type Strangers interface {
 // Authenticate lets requests through that carry a valid API key, on every arrival: a replay needs one, too.
 func Authenticate(keys Keys, strangers Strangers, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		address := func() string { return "address:" + c.ClientIP() } // only strangers are counted by it
-		identity, err := authenticate(c, keys, func() error { return limited(strangers.Peek(address())) })
+		identity, err := authenticate(c, keys, func() error { return limited(strangers.Peek(addressOf(c))) })
 		if err == nil {
 			arrivalOf(c).identity = identity
 			Note(c, "key_id", identity.KeyID)
 			return
 		}
 		if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTwoAuthorizations) {
-			err = cmp.Or(limited(strangers.Admit(address())), err)
+			err = cmp.Or(limited(strangers.Admit(addressOf(c))), err)
 		}
 		fail(c, err)
 	}
 }
+
+// addressOf names a stranger in the limiter.
+func addressOf(c *gin.Context) string { return "address:" + c.ClientIP() }
 
 func limited(admission idempotency.Admission) error {
 	if admission.Allowed {

@@ -48,7 +48,7 @@ func readBody(c *gin.Context, limit int) ([]byte, error) {
 	}
 	control := http.NewResponseController(c.Writer)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // not every ResponseWriter can
-	body, err := io.ReadAll(io.LimitReader(c.Request.Body, int64(limit)+1))
+	body, err := readAll(c.Request, limit)
 	switch {
 	case err != nil: // the deadline stays: net/http would wait for the rest of the body
 		return nil, fmt.Errorf("%w: %w", ErrBodyUnreadable, err)
@@ -57,6 +57,19 @@ func readBody(c *gin.Context, limit int) ([]byte, error) {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// smallBody is what a body may claim to be without having been read: its room is made at once.
+const smallBody = 4 << 10
+
+// readAll reads the body, or one byte more than the limit.
+func readAll(r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > smallBody {
+		return io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 func tooLarge(limit int) error {

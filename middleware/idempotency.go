@@ -16,6 +16,7 @@ import (
 var ErrMediaType = errors.New("the body must be application/json")
 
 const (
+	jsonType       = "application/json"
 	defaultMaxBody = 64 << 10
 	canonicalDepth = 32
 )
@@ -161,11 +162,14 @@ func checkMediaType(r *http.Request, body []byte) (string, error) {
 	if len(body) == 0 && len(values) == 0 {
 		return "", nil
 	}
+	if len(values) == 1 && values[0] == jsonType && len(body) > 0 { // as nearly all clients write it
+		return jsonType, nil
+	}
 	if len(values) != 1 {
 		return "", fmt.Errorf("%w: %d Content-Type headers were sent, not one", ErrMediaType, len(values))
 	}
 	mediaType, parameters, err := mime.ParseMediaType(values[0])
-	if err != nil || mediaType != "application/json" {
+	if err != nil || mediaType != jsonType {
 		return "", fmt.Errorf("%w, not %.100q", ErrMediaType, values[0])
 	}
 	for name, value := range parameters {

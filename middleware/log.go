@@ -44,7 +44,10 @@ func AccessLog(log *slog.Logger, requests Requests) gin.HandlerFunc {
 }
 
 // Note adds a pair to the request's log line.
-func Note(c *gin.Context, key string, value any) {
+func Note(c *gin.Context, key, value string) {
 	a := arrivalOf(c)
-	a.notes = append(a.notes, slog.Any(key, value))
+	if a.notes == nil {
+		a.notes = a.room[:0]
+	}
+	a.notes = append(a.notes, slog.String(key, value))
 }

@@ -19,7 +19,6 @@ const (
 	apiKeyPrefix   = "sk_test_"
 	apiKeyIDLength = 20 // 100 bits: public, only has to be unique
 	secretLength   = 52 // 260 bits: so plain SHA-256 is enough, there is nothing to guess slowly
-	base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567"
 )
 
 // ErrMalformedAPIKey means that text is no API key at all. Its message never holds the text: it may be a real secret
@@ -59,14 +58,24 @@ func ParseAPIKey(s string) (id string, secretHash [32]byte, err error) {
 	if !ok || !isBase32(id, apiKeyIDLength) || !isBase32(secret, secretLength) {
 		return "", [32]byte{}, ErrMalformedAPIKey
 	}
-	return id, sha256.Sum256([]byte(secret)), nil
+	var text [secretLength]byte // its length was checked
+	copy(text[:], secret)
+	return id, sha256.Sum256(text[:]), nil
 }
 
 // IsAPIKeyID says whether s has the form of a key's public part.
 func IsAPIKeyID(s string) bool { return isBase32(s, apiKeyIDLength) }
 
 func isBase32(s string, length int) bool {
-	return len(s) == length && strings.Trim(s, base32Alphabet) == ""
+	if len(s) != length {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
 }
 
 // Verify compares in constant time: the time must not tell how much of a guess was right.
