@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,7 @@ func TestSoak(t *testing.T) {
 	if folder == "" {
 		folder = t.TempDir()
 	}
+	started := time.Now()
 	plan := makePlan(seed, wanted.length, allFaults())
 	w := makeWorld(t, folder, time.Duration(5+seed%15)*time.Second)
 	ticker := time.NewTicker(time.Second / time.Duration(wanted.rate))
@@ -70,13 +72,18 @@ func TestSoak(t *testing.T) {
 	w.unleash(plan, wanted.length)
 	ended := time.Now()
 	converged := w.converge(ended, crowd, done, giveUp)
+	settled := time.Now()
 	crowd.askAgain()
+	asked := time.Now()
 	if err := w.history.Close(); err != nil {
 		t.Error(err)
 	}
 	w.faults = append(w.faults, w.outages()...)
 	w.writeFaults()
 	report := w.check()
+	t.Logf("started in %s, failed for %s, converged in %s, asked again in %s, checked in %s", began.Sub(started).Round(time.Millisecond),
+		ended.Sub(began).Round(time.Millisecond), settled.Sub(ended).Round(time.Millisecond), asked.Sub(settled).Round(time.Millisecond),
+		time.Since(asked).Round(time.Millisecond))
 	w.tell(plan, report, crowd, ended.Sub(began), converged)
 }
 
@@ -171,7 +178,9 @@ func (w *world) check() *check.Report {
 func (w *world) tell(p plan, report *check.Report, c *crowd, length time.Duration, converged [3]time.Duration) {
 	w.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, %s\n\n%-28s %9s %8s %8s\n", p.seed, length.Round(time.Second), "fault", "an hour", "planned", "done")
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	fmt.Fprintf(&b, "seed %d, %s; this test took %d MB of memory\n\n%-28s %9s %8s %8s\n", p.seed, length.Round(time.Second), memory.Sys>>20, "fault", "an hour", "planned", "done")
 	for _, name := range slices.Sorted(maps.Keys(p.rates)) {
 		fmt.Fprintf(&b, "%-28s %9.0f %8d %8d\n", name, p.rates[name], p.count(name), w.struck[name])
 		if w.struck[name] == 0 {
