@@ -56,8 +56,13 @@ func (t traces) none() bool { return t == traces{} }
 
 // open: begun, by whomever, and not at its end, or at the end that only says so.
 func (t traces) open() bool {
-	begun := t.records == 1 && t.payments == 1 && t.processing == 1 && t.capturing == 0
-	return begun && (t.running == 1 || t.status == http.StatusAccepted)
+	return t.records == 1 && t.payments == 1 && ((t.running == 1 && t.processing == 1 && t.capturing == 0) || t.accepted())
+}
+
+// accepted: ended with 202, whether or not it is known by now what came of it.
+func (t traces) accepted() bool {
+	resolved := t.succeeded == 1 && t.capturing == 1
+	return t.running == 0 && t.status == http.StatusAccepted && (resolved || (t.processing == 1 && t.capturing == 0))
 }
 
 // whole: at its end, with its effect once.
@@ -71,8 +76,7 @@ func (t traces) whole(k kind) bool {
 
 // stands tells whether what is there is what the class says.
 func (t traces) stands(c class, k kind) bool {
-	// By now a lease may be over, on a busy machine, or what became of a 202 may be known.
-	recovered := (t.fence > 1 && t.whole(k)) || (t.status == http.StatusAccepted && t.succeeded == 1 && t.capturing == 1)
+	recovered := t.fence > 1 && t.whole(k) // on a busy machine the lease may be over by now
 	switch c {
 	case notStarted:
 		return t.none()

@@ -163,7 +163,7 @@ func atOnce(n int, send func(i int) service.Response) []service.Response {
 // ones.
 func TestF11OutOfConnections(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{env: settings("DB_MAX_CONNS", "2")})
+	w := open(t, options{env: unhurried("DB_MAX_CONNS", "2")})
 	w.warm()
 	begun := w.hold(place{at: s7, name: "T2 is about to be sent", hold: announced(idempotency.StepSettling)}, aPayment, w.newOrder())
 	stranger := w.newMerchant().At(w.harmed)

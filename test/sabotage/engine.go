@@ -148,7 +148,7 @@ func commits() []sabotage {
 			breaks: "after an unknown COMMIT somebody else's claim is taken for one's own, and both ask the provider",
 			edits: []edit{
 				{local, `case rec.ClaimID == mine.ClaimID && rec.State == Completed:`, `case rec.State == Completed:`},
-				{local, `case rec.ClaimID == mine.ClaimID:`, `case rec.State == InProgress:`},
+				{local, `case rec.ClaimID == mine.ClaimID && rec.State == InProgress:`, `case rec.State == InProgress:`},
 			},
 			caught: catch{
 				"idempotency", "TestARecordFoundAfterAnUnknownCommitIsItsHoldersAndNotOurs", "somebody else's claim was taken for ours",

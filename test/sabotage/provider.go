@@ -55,7 +55,7 @@ func payments() []sabotage {
 		{
 			name:   "resend age ignored",
 			breaks: "a request that the provider has forgotten, key and all, is sent and charged again",
-			edits:  []edit{{check, `case due.Now.Sub(a.attempt.SentAt) >= a.schedule.ResendAge,`, `case false,`}},
+			edits:  []edit{{check, `op.old = due.Now.Sub(due.Attempt.SentAt) >= s.schedule.ResendAge`, `op.old = false`}},
 			caught: catch{"operations", "TestAnOldPaymentThatNobodyKnowsIsForAPersonOnce", "sent 2 times"},
 		},
 		{
