@@ -42,6 +42,10 @@
 //	gate    publish
 //	answer  only now
 //
+// When the gate knows nothing of the key, and the handler needs no reads, begin and commit travel together: the lock is
+// tried and the key looked up by a guard that fails the transaction before anything is written. Then the two are taken
+// apart, for this request and for some seconds for all.
+//
 // An external [Operation] (a charge) can't commit with the store, so it is claimed, called and settled:
 //
 //	T1      the record in progress, with claim id, fence 1 and a lease; the operation's rows; commit

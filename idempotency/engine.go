@@ -27,6 +27,8 @@ type Engine[T any] struct {
 	opt     Options
 	flights flights
 	waiters chan struct{}
+	opener  Opener[T] // nil: the store has none
+	asking  asking
 }
 
 // New returns an engine over a store. The resumer may be nil where there are no external operations.
@@ -48,11 +50,14 @@ func New[T any](store Store[T], resumer Resumer[T], opt Options) *Engine[T] {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	return &Engine[T]{
+	e := &Engine[T]{
 		store: store, resumer: resumer, opt: opt,
 		flights: flights{running: map[recordID]*flight{}},
 		waiters: make(chan struct{}, opt.MaxWaiters),
+		asking:  asking{since: time.Now()},
 	}
+	e.opener, _ = store.(Opener[T])
+	return e
 }
 
 func positive[N int | time.Duration](value, otherwise N) N {
@@ -120,6 +125,7 @@ func (e *Engine[T]) lead(ctx context.Context, req Request, work Work[T]) (out Ou
 			e.opt.Gate.Leave(ctx, req, entry.Token)
 		}
 	}()
+	req.unseen = entry.Unseen
 	out, rec, err := e.authority(ctx, req, work)
 	out.Admission = entry.Admission
 	_, open := errors.AsType[*openError](err)

@@ -17,12 +17,15 @@ func (e *Engine[T]) local(ctx context.Context, req Request, work *Local[T]) (Out
 	if work.Once {
 		runs = 1
 	}
+	if e.likelyNew(req, work) {
+		out, rec, err := e.resolved(ctx, req, work, e.runWhole)
+		if !errors.Is(err, ErrSerialization) {
+			return out, rec, err
+		}
+	}
 	pause := newBackoff()
 	for run := 1; ; run++ {
-		out, rec, err := e.runLocal(ctx, req, work)
-		if errors.Is(err, ErrCommitUnknown) {
-			out, rec, err = e.resolve(ctx, req, rec)
-		}
+		out, rec, err := e.resolved(ctx, req, work, e.runLocal)
 		if !errors.Is(err, ErrSerialization) {
 			return out, rec, err
 		}
@@ -30,6 +33,17 @@ func (e *Engine[T]) local(ctx context.Context, req Request, work *Local[T]) (Out
 			return Outcome{}, nil, fmt.Errorf("%w: lost %d races: %w", ErrUnavailable, run, err)
 		}
 	}
+}
+
+// resolved runs a transaction once, and finds out what became of a COMMIT without an answer.
+func (e *Engine[T]) resolved(ctx context.Context, req Request, work *Local[T],
+	run func(context.Context, Request, *Local[T]) (Outcome, *Record, error),
+) (Outcome, *Record, error) {
+	out, rec, err := run(ctx, req, work)
+	if errors.Is(err, ErrCommitUnknown) {
+		return e.resolve(ctx, req, rec)
+	}
+	return out, rec, err
 }
 
 func (e *Engine[T]) runLocal(ctx context.Context, req Request, work *Local[T]) (Outcome, *Record, error) {

@@ -9,7 +9,7 @@ type Step string
 const (
 	StepReceived  Step = "received"  // authenticated, parsed and valid; nothing was asked of anybody
 	StepEntered   Step = "entered"   // the fast path was asked
-	StepBegun     Step = "begun"     // the first transaction has the key
+	StepBegun     Step = "begun"     // the first transaction has the key, or is about to be sent whole
 	StepClaimed   Step = "claimed"   // T1 is known to be committed
 	StepCalling   Step = "calling"   // the provider is about to be asked
 	StepAnswered  Step = "answered"  // the provider answered or did not; nothing of it is stored

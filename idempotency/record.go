@@ -78,6 +78,8 @@ type Request struct {
 	Path        string
 	Limiter     string        // whose rate is counted; empty: nobody's
 	Wait        time.Duration // how long a duplicate waits for the outcome; zero: not at all
+
+	unseen bool // what Entry.Unseen said
 }
 
 // id is the identity under which copies of a request meet inside the process.

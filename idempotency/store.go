@@ -32,6 +32,15 @@ type Store[T any] interface {
 	Finder
 }
 
+// Opener is a Store that can begin a transaction without asking anything first. A local effect whose key is most likely
+// new costs one round trip then.
+type Opener[T any] interface {
+	// Open returns a transaction that holds nothing and has sent nothing. Complete sends it whole: it tries the key's lock
+	// without waiting, looks the key up, and only if the lock is its own and no record exists it writes and commits. Else
+	// Complete returns ErrSerialization, and nothing was changed. A transaction that is not completed needs no Rollback.
+	Open(req Request) T
+}
+
 // Settler brings claimed records to their end. Each method writes only where the record is in progress under the
 // claim's id and fence, and returns ErrClaimLost otherwise.
 type Settler[T any] interface {
@@ -71,6 +80,9 @@ type Entry struct {
 	Record    *Record  // a completed value that authenticated itself; nil on a miss
 	Hinted    bool     // another request set a hint less than a second ago
 	Token     [16]byte // of the hint this request owns; zero if none
+	// Unseen says that the hint is this request's own and that nothing stood in its place, so that the key is most likely
+	// new. It proves nothing, and the authority decides as ever; it only is asked in the way that suits a new key.
+	Unseen bool
 }
 
 // Gate is the fast path before the authority. It may refuse and it may replay; it never grants.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,8 +27,9 @@ type Idempotency struct {
 }
 
 var (
-	_ idempotency.Store[*Unit] = (*Idempotency)(nil)
-	_ idempotency.Sweeper      = (*Idempotency)(nil)
+	_ idempotency.Store[*Unit]  = (*Idempotency)(nil)
+	_ idempotency.Opener[*Unit] = (*Idempotency)(nil)
+	_ idempotency.Sweeper       = (*Idempotency)(nil)
 )
 
 // NewIdempotency returns the store. The authority names the timeline that records are stamped with for the caches.
@@ -104,11 +106,38 @@ func (s *Idempotency) Complete(ctx context.Context, unit *Unit, rec *idempotency
 		return scan(&rec.ExpiresAt)
 	})
 	rec.Timeline = unit.timeline
+	if unit.guard != nil {
+		if unit.conn, err = s.db.freshConn(ctx); err != nil {
+			return err
+		}
+		unit.queue = append([]statement{{label: "begin", sql: "BEGIN"}, *unit.guard}, unit.queue...)
+	}
 	if err := unit.commit(ctx); err != nil {
-		return err
+		return keyTaken(err)
 	}
 	rec.State = idempotency.Completed
 	return nil
+}
+
+// Open implements [idempotency.Opener]. The transaction's time is the watch's estimate of Postgres's clock: what is asked
+// for together with COMMIT comes too late for the response.
+func (s *Idempotency) Open(req idempotency.Request) *Unit {
+	unit := s.unit()
+	unit.now = s.authority.Now().UTC().Truncate(time.Microsecond)
+	unit.guard = &statement{
+		label: labelKey, sql: sqlGuardKey, args: []any{lockKey(req.Tenant, req.KeyHash), uuid.UUID(req.Tenant), req.KeyHash[:]},
+	}
+	return unit
+}
+
+// labelKey marks the guard whose failure means that the key is in use, or was used.
+const labelKey = "the key"
+
+func keyTaken(err error) error {
+	if guard, ok := errors.AsType[*GuardError](err); ok && guard.Label == labelKey {
+		return fmt.Errorf("%w: %w", idempotency.ErrSerialization, err)
+	}
+	return err
 }
 
 // Claim implements [idempotency.Store].

@@ -24,6 +24,11 @@ const recordColumns = `merchant_id, key_hash, fingerprint, method, path,
 const (
 	sqlTryLock = `SELECT now(), set_config('payonce.mine', pg_try_advisory_xact_lock($1)::text, true) = 'true', ` + limits
 
+	// sqlGuardKey is the lock and the look-up as a guard, for a transaction that travels whole. A record that is committed
+	// between the statement's snapshot and the lock is not seen here; the primary key refuses the second one then.
+	sqlGuardKey = `SELECT 1/(pg_try_advisory_xact_lock($1)
+		AND NOT EXISTS (SELECT FROM idempotency_keys WHERE merchant_id = $2 AND key_hash = $3))::int, ` + limits
+
 	whereKey = ` FROM idempotency_keys WHERE merchant_id = $1 AND key_hash = $2`
 
 	sqlFind = `SELECT ` + recordColumns + whereKey

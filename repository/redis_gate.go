@@ -161,7 +161,7 @@ func (g *RedisGate) read(entry *idempotency.Entry, req idempotency.Request, toke
 	case rec != nil:
 		entry.Record = rec
 	case other.token == token: // ours, also when a client library sent SET twice and the second failed
-		entry.Token = token
+		entry.Token, entry.Unseen = token, set
 	default:
 		entry.Hinted = !set
 	}

@@ -36,7 +36,8 @@ type Unit struct {
 	now      time.Time
 	timeline uint32
 	queue    []statement
-	holds    bool // the key's lock
+	guard    *statement // of a unit that is sent whole, with its Complete
+	holds    bool       // the key's lock
 	misuse   error
 }
 
@@ -48,8 +49,8 @@ type statement struct {
 	tag   string                                   // the command tag that must come back, if one must
 }
 
-// Now is the transaction's time by Postgres's clock, in UTC and microseconds, as its columns store it. It is zero in
-// units that ask nothing first (T2, take-back, Apply): there the SQL asks the clock.
+// Now is the transaction's time by Postgres's clock, in UTC and microseconds, as its columns store it; in a unit that is
+// sent whole, the watch's estimate of it. It is zero in T2, take-back and Apply: there the SQL asks the clock.
 func (u *Unit) Now() time.Time { return u.now }
 
 // Insert queues an INSERT. It refuses an UPDATE or DELETE: one that touches no row would not stop the COMMIT behind it.

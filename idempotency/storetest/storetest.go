@@ -65,6 +65,10 @@ func Run[T any](t *testing.T, open func(t *testing.T) Fixture[T]) {
 		"a record expires when its retention is over":               (*suite[T]).expires,
 		"cleaning up never touches what is in progress":             (*suite[T]).sweepsEndedOnly,
 		"a tombstone is forgotten at last":                          (*suite[T]).forgets,
+		"a transaction may be sent whole":                           (*suite[T]).completesWhole,
+		"sent whole, a known key is refused and nothing changed":    (*suite[T]).refusesKnownKeysWhole,
+		"sent whole, a key in use is neither had nor waited for":    (*suite[T]).refusesKeysInUseWhole,
+		"sent whole, a failed guard rolls all of it back":           (*suite[T]).failsWhole,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
