@@ -37,12 +37,15 @@ func spreadOf(values []float64) spread {
 
 // verdict is what became of an aim.
 type verdict struct {
-	Name    string  `json:"name"`
-	Value   spread  `json:"value"`
-	Want    string  `json:"want,omitempty"` // ">= 0.80"; empty: shown for comparison
-	Reached bool    `json:"reached"`
-	Unit    string  `json:"unit,omitempty"`
-	limit   float64 // of the value, a least one if positive, a most one if negative
+	Name    string `json:"name"`
+	Value   spread `json:"value"`
+	Want    string `json:"want,omitempty"` // ">= 0.80"; empty: shown for comparison
+	Reached bool   `json:"reached"`
+	Unit    string `json:"unit,omitempty"`
+	// Processor is the same ratio by the processor time of servers and stores: what a machine that does nothing else would
+	// tend to, if only processors bounded it. The load's own cost is not in it.
+	Processor float64 `json:"processor_time_ratio,omitempty"`
+	limit     float64 // of the value, a least one if positive, a most one if negative
 }
 
 // judge sets whether the median keeps to the limit.
@@ -64,7 +67,10 @@ func verdicts(all []*figures) []verdict {
 		if over == nil || under == nil {
 			continue
 		}
-		list = append(list, verdict{Name: a.variant + " / " + a.baseline, Value: spreadOf(ratios(over.rates(), under.rates())), limit: a.least}.judge())
+		list = append(list, verdict{
+			Name: a.variant + " / " + a.baseline, Value: spreadOf(ratios(over.rates(), under.rates())),
+			Processor: median(ratios(under.processor(), over.processor())), limit: a.least,
+		}.judge())
 	}
 	return list
 }

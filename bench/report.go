@@ -94,9 +94,10 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(&b, "%-30s%8.0f%7.2f%8.2f%8.2f%5s%6s%7s%6s%7s%8s\n", f.Name, f.Rate.Median, f.P50, f.P99, f.P999,
 			tenth(f.Postgres), tenth(f.Redis), known(f.Mallocs, "%.0f"), known(f.Bytes/1024, "%.1f"), known(f.CPU, "%.0f"), known(f.Behind, "%.0f"))
 	}
-	fmt.Fprintf(&b, "\n%-56s%9s%15s%9s\n", "", "median", "quartiles", "aim")
+	const line = "%-52s%9s%15s%7s%9s"
+	fmt.Fprintf(&b, "\n"+line+"\n", "", "median", "quartiles", "by CPU", "aim")
 	for _, v := range r.Verdicts {
-		fmt.Fprintf(&b, "%-56s%9s%15s%9s", v.Name, short(v.Value.Median)+v.Unit, short(v.Value.Low)+" - "+short(v.Value.High), v.Want)
+		fmt.Fprintf(&b, line, v.Name, short(v.Value.Median)+v.Unit, short(v.Value.Low)+" - "+short(v.Value.High), known(v.Processor, "%.2f"), v.Want)
 		switch {
 		case v.Want != "" && v.Reached:
 			b.WriteString(" reached")

@@ -47,7 +47,7 @@ func rounds(ctx context.Context, variants []*variant, o options, progress func(s
 func (f *figures) wants(o options) int {
 	rate := f.guess
 	if len(f.turns) > 0 {
-		rate = 1.4 * f.turns[len(f.turns)-1].Rate()
+		rate = max(rate, 1.4*f.turns[len(f.turns)-1].Rate())
 	}
 	return int(rate*(o.slice+o.warm).Seconds()) + 4*o.conns
 }
@@ -125,6 +125,15 @@ func (f *figures) rates() []float64 {
 		rates[i] = t.Rate()
 	}
 	return rates
+}
+
+// processor is the time a request took of servers and stores in each round.
+func (f *figures) processor() []float64 {
+	times := make([]float64, len(f.turns))
+	for i, t := range f.turns {
+		times[i] = t.cpu + t.behind
+	}
+	return times
 }
 
 // latencies are those of all rounds together.
