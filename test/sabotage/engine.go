@@ -116,7 +116,7 @@ func commits() []sabotage {
 		{
 			name:   "a COMMIT error treated as rolled back by the engine (an order)",
 			breaks: "the order's first request is answered as a replay of itself, at best",
-			edits:  []edit{{local, resolve, `err = ErrSerialization`}},
+			edits:  []edit{{local, `return e.resolve(ctx, req, rec)`, `return Outcome{}, nil, ErrSerialization`}},
 			caught: catch{"idempotency", "TestAnUnknownCommitOfALocalEffectIsResolved", "doubt 1: postgres"},
 		},
 		{

@@ -38,6 +38,12 @@ func store() []sabotage {
 			caught: kept("a failed guard rolls back the record that travels with it", "a failed guard was completed"),
 		},
 		{
+			name:   "the key's guard of a whole transaction doesn't raise",
+			breaks: "a copy of an order that is being made waits for it with a connection in its hand, instead of being refused",
+			edits:  []edit{{recordsSQL, `SELECT 1/(pg_try_advisory_xact_lock($1)`, `SELECT 1+(pg_try_advisory_xact_lock($1)`}},
+			caught: kept("sent whole, a key in use is neither had nor waited for", "a key in use:"),
+		},
+		{
 			name:   "RowsAffected ignored",
 			breaks: "T2 finds no record of its own and commits its payment, ledger and event all the same",
 			edits:  []edit{{recordsSQL, `SELECT 1/(SELECT count(*) FROM touched), `, `SELECT (SELECT count(*) FROM touched), `}},
