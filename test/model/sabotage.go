@@ -1,0 +1,42 @@
+package model
+
+// Sabotage is one protection of the protocol that is taken out.
+type Sabotage uint8
+
+// The sabotages. Those of the fault matrix come first.
+const (
+	Sound Sabotage = iota
+	NoFenceInSettle
+	NoStateInSettle
+	PublishBeforeCommit
+	RequestContextInSettle
+	HintReleasedAlways
+	RedisMissTrusted
+	RandomProviderKey
+	ProviderKeyFromRowID
+	ServerErrorStored
+	AcceptedOverwritten
+	CleanupIgnoresState
+	PathMissingInFingerprint
+	MerchantMissingInRedisKey
+	NoHMACCheck
+	CommitErrorIsRollback
+	GuardDoesNotRaise
+	TakeBackAfterTakeover
+	IDNotDerived
+	FoundWithoutClaimID
+	RecoveryWithoutFence
+	LeaseByReplicaClock
+	EffectOutsideTransaction
+	LedgerAfterCommit
+	RetryWithoutReading
+	SocketBeforeCommit
+	ReadFromStandby
+	// Not in the matrix, and as deadly.
+	NotFoundIsFailed
+	ResentAtAnyAge
+	ResolveDoesNotWait
+	TimelineIgnored
+	ExpiredIsAnswered
+	NoRecovery
+)
