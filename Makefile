@@ -29,7 +29,7 @@ fuzz: ## fuzz each target for FUZZTIME (20s)
 	done
 
 faults: ## make every fault happen at every step and print the matrix
-	go test ./test/faults -count=1 -v
+	cd test/faults && go test -count=1
 
 FOR  ?= 60s
 SEED ?= 0
