@@ -1,7 +1,194 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
 
+	"github.com/payonce/payonce/bench/load"
+)
+
+const (
+	emptyTable = "empty"
+	fullTable  = "full"
+	// bytesPerRecord is what a record and its index entries take on the disk, generously.
+	bytesPerRecord = 1200
+	// cleanupWindow is long enough that a pause of some milliseconds is seen, and not all that is seen.
+	cleanupWindow = 4 * time.Second
+)
+
+// growthSettings are for both sites alike. With a table of this size nobody leaves PostgreSQL 64 MB of buffers. A minimal
+// WAL lets the table be filled without being written twice; it is as durable.
+func growthSettings() map[string]string {
+	return map[string]string{"wal_level": "minimal", "max_wal_size": "4GB", "shared_buffers": "1GB"}
+}
+
+// growth compares a service on a table with many records with one on an empty table, and cleans up under load.
 func (s *stage) growth(ctx context.Context, o options, r *report, progress func(string)) error {
+	if err := enoughDisk(s.folder, o); err != nil {
+		return err
+	}
+	empty, err := s.openSite(ctx, emptyTable, 0, nil)
+	if err != nil {
+		return err
+	}
+	full, err := s.openSite(ctx, fullTable, 1, nil)
+	if err != nil {
+		return err
+	}
+	for _, t := range []*site{empty, full} {
+		if err := t.begin(ctx); err != nil {
+			return err
+		}
+	}
+	progress(fmt.Sprintf("filling: %d records", o.rows))
+	began := time.Now()
+	if err := full.fill(ctx, o.rows, progress); err != nil {
+		return fmt.Errorf("fill: %w", err)
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("filled with %d records in %s; shared_buffers 1 GB for both", o.rows, time.Since(began).Round(time.Second)))
+	for _, t := range []*site{empty, full} {
+		if err := t.stockUp(ctx, o); err != nil {
+			return err
+		}
+	}
+	all, err := rounds(ctx, sideBySide(empty, full, o.only), o, progress)
+	if err != nil {
+		return err
+	}
+	r.add(all)
+	r.Verdicts = growthVerdicts(all)
+	if o.expired > 0 {
+		return full.cleanUp(ctx, o, r, progress)
+	}
 	return nil
+}
+
+func enoughDisk(folder string, o options) error {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(folder, &disk); err != nil {
+		return fmt.Errorf("look for room on the disk: %w", err)
+	}
+	free := int64(disk.Bavail) * int64(disk.Bsize)                           //nolint:unconvert // the types differ between systems
+	need := int64(o.rows+o.expired)*bytesPerRecord + 8<<30*int64(o.rows)/1e7 // and WAL, and what the rounds write
+	if free < need {
+		return fmt.Errorf("%s has %d MB free and %d MB are needed; choose fewer --rows or another --dir", folder, free>>20, need>>20)
+	}
+	return nil
+}
+
+// sideBySide pairs the variants of both sites.
+func sideBySide(empty, full *site, only string) []*variant {
+	var paired []*variant
+	for _, name := range []string{replayMemory, replayRedis, firstOrder, firstPayment, replayPostgres} {
+		for _, t := range []*site{empty, full} {
+			for _, v := range inTurns(t.payonceVariants(), only) {
+				if v.name == name {
+					v.name += ", " + t.run
+					paired = append(paired, v)
+				}
+			}
+		}
+	}
+	return paired
+}
+
+const growthAim = 0.9
+
+func growthVerdicts(all []*figures) []verdict {
+	var list []verdict
+	for _, name := range []string{firstOrder, firstPayment, replayMemory, replayRedis, replayPostgres} {
+		over, under := find(all, name+", "+fullTable), find(all, name+", "+emptyTable)
+		if over == nil || under == nil {
+			continue
+		}
+		list = append(list, verdict{
+			Name: name + ", full / empty table", Value: spreadOf(ratios(over.rates(), under.rates())),
+			Processor: median(ratios(under.processor(), over.processor())), limit: growthAim,
+		}.judge())
+	}
+	return list
+}
+
+// cleanUp lets a replica turn expired records into tombstones while another one serves, in windows: it is frozen in every
+// other one.
+func (t *site) cleanUp(ctx context.Context, o options, r *report, progress func(string)) error {
+	progress(fmt.Sprintf("adding %d records whose time is over", o.expired))
+	if _, err := t.copyRecords(ctx, o.expired, -time.Hour); err != nil {
+		return err
+	}
+	if err := t.stage.settle(ctx, t.database); err != nil {
+		return err
+	}
+	janitor, err := t.stage.child(ctx, "cleaning replica", "payonce", nil, t.env(t.database, t.redis, map[string]string{"CLEANUP_INTERVAL": "10ms"}))
+	if err != nil {
+		return err
+	}
+	if err := janitor.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	before, err := t.due(ctx)
+	if err != nil {
+		return err
+	}
+	s := &storm{site: t, window: min(cleanupWindow, 2*o.window)}
+	if _, err := s.others(ctx); err != nil { // warms up
+		return err
+	}
+	left, busy := before, time.Duration(0)
+	for pair := 0; left > 0; pair++ {
+		progress(fmt.Sprintf("cleanup: %d of %d left", left, before))
+		var quiet, cleaning []time.Duration
+		for turn := range 2 {
+			if (pair+turn)%2 == 0 {
+				quiet, err = s.others(ctx)
+			} else {
+				began := time.Now()
+				cleaning, err = s.besideCleanup(ctx, janitor)
+				busy += time.Since(began)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if left, err = t.due(ctx); err != nil {
+			return err
+		}
+		if left > 0 || len(s.ratios) == 0 { // in the last window there may have been nothing to clean for most of it
+			s.ratios = append(s.ratios, float64(load.Percentile(cleaning, 0.99))/float64(load.Percentile(quiet, 0.99)))
+			s.quiet, s.stormy = append(s.quiet, quiet...), append(s.stormy, cleaning...)
+		}
+		t.service.forgetLog()
+		janitor.forgetLog()
+	}
+	r.Verdicts = append(r.Verdicts, verdict{Name: "others' p99 during cleanup / without", Value: spreadOf(s.ratios), limit: -1.5}.judge())
+	r.Notes = append(r.Notes, fmt.Sprintf("cleanup: %d records in %s, %d windows; others: %d orders/s, p99 %.1f ms without and %.1f ms with it",
+		before, busy.Round(time.Second), len(s.ratios), besides, ms(load.Percentile(slices.Clone(s.quiet), 0.99)), ms(load.Percentile(slices.Clone(s.stormy), 0.99))))
+	return nil
+}
+
+// besideCleanup is the traffic while the replica that cleans up is awake.
+func (s *storm) besideCleanup(ctx context.Context, janitor *child) ([]time.Duration, error) {
+	if err := janitor.signal(syscall.SIGCONT); err != nil {
+		return nil, err
+	}
+	latencies, err := s.others(ctx)
+	if stopped := janitor.signal(syscall.SIGSTOP); err == nil {
+		err = stopped
+	}
+	return latencies, err
+}
+
+// due is how many records are to be cleaned up.
+func (t *site) due(ctx context.Context) (n int, err error) {
+	err = t.rows.QueryRow(ctx, "SELECT count(*) FROM idempotency_keys WHERE state = 'completed' AND expires_at <= now()").Scan(&n)
+	return n, err
+}
+
+// fill makes a table with records of many merchants.
+func (t *site) fill(ctx context.Context, rows int, progress func(string)) error {
+	f := filler{site: t, rows: rows, progress: progress}
+	return f.run(ctx)
 }

@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) 
 	}
 	progress := func(text string) { _, _ = fmt.Fprintf(errOut, "\r\033[K%s", text) }
 	progress("building, starting the stores")
-	s, err := openStage(ctx, o.dir)
+	s, err := openStage(ctx, o)
 	if err != nil {
 		return err
 	}

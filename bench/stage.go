@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,9 +32,9 @@ type stage struct {
 }
 
 // openStage builds the programs and starts private stores. PostgreSQL is as durable as in production.
-func openStage(ctx context.Context, dir string) (_ *stage, err error) {
+func openStage(ctx context.Context, o options) (_ *stage, err error) {
 	s := &stage{}
-	if s.folder, err = os.MkdirTemp(dir, "payonce-bench-"); err != nil {
+	if s.folder, err = os.MkdirTemp(o.dir, "payonce-bench-"); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, func() error { return os.RemoveAll(s.folder) })
@@ -47,7 +46,7 @@ func openStage(ctx context.Context, dir string) (_ *stage, err error) {
 	if err = s.build(ctx); err != nil {
 		return nil, err
 	}
-	if err = s.startPostgres(ctx, nil); err != nil {
+	if err = s.startPostgres(ctx, o); err != nil {
 		return nil, err
 	}
 	if s.redis, err = embedded.StartRedis(ctx, embedded.RedisConfig{Dir: filepath.Join(s.folder, "redis")}); err != nil {
@@ -61,24 +60,17 @@ func openStage(ctx context.Context, dir string) (_ *stage, err error) {
 	return s, err
 }
 
-// startPostgres starts the server, or starts it again with other settings.
-func (s *stage) startPostgres(ctx context.Context, settings map[string]string) (err error) {
-	if s.postgres != nil {
-		if err := bounded(s.postgres.Stop); err != nil {
-			return err
-		}
-	} else {
-		s.closers = append(s.closers, func() error { return bounded(s.postgres.Stop) })
-	}
-	if settings == nil {
-		settings = map[string]string{}
+func (s *stage) startPostgres(ctx context.Context, o options) (err error) {
+	settings := map[string]string{}
+	if o.growth {
+		settings = growthSettings()
 	}
 	settings["max_connections"] = "300" // several services and baselines, each with the pools of a whole one
-	started, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{
-		Dir: filepath.Join(s.folder, "data"), BinDir: os.Getenv("PG_BIN_DIR"), Settings: settings, Log: slog.New(slog.DiscardHandler),
+	s.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{
+		Dir: filepath.Join(s.folder, "data"), BinDir: os.Getenv("PG_BIN_DIR"), Settings: settings, Log: quiet(),
 	})
 	if err == nil {
-		s.postgres = started
+		s.closers = append(s.closers, func() error { return bounded(s.postgres.Stop) })
 	}
 	return err
 }
