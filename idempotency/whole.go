@@ -9,7 +9,7 @@ import (
 
 // askFirst is for how long every key is looked up before anything is written, after one that looked new was not: a gate
 // that lost its values shows none of many keys that exist, and to fail at each of them would cost more than to ask.
-const askFirst = 5 * time.Second
+const askFirst = 2 * time.Second
 
 // asking remembers until when. Its zero point is the engine's start, on the monotonic clock.
 type asking struct {

@@ -100,7 +100,7 @@ func TestAfterOneWrongGuessKeysAreAskedForFirstForAWhile(t *testing.T) {
 		s.asked(t, 2, 1)
 		another()
 		s.asked(t, 2, 2)
-		time.Sleep(6 * time.Second)
+		time.Sleep(3 * time.Second)
 		another()
 		s.asked(t, 3, 2)
 	})
