@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -127,7 +126,7 @@ func (c *child) forget() error { return errors.Join(c.log.Close(), os.Remove(c.l
 
 // memory is what the process holds now and held at most, in bytes; zero where /proc doesn't tell.
 func (c *child) memory() (now, most int64) {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.cmd.Process.Pid), "status"))
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(c.cmd.Process.Pid) + "/status")
 	if err != nil {
 		return 0, 0
 	}

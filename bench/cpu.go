@@ -10,7 +10,7 @@ import (
 
 // processorTime is what a process has used, in all its threads that still run; zero where /proc doesn't tell.
 func processorTime(pid int) (used time.Duration) {
-	threads, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "schedstat"))
+	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
 	for _, thread := range threads {
 		text, err := os.ReadFile(thread)
 		if err != nil {

@@ -100,7 +100,7 @@ func TestAfterOneWrongGuessKeysAreAskedForFirstForAWhile(t *testing.T) {
 		s.asked(t, 2, 1)
 		another()
 		s.asked(t, 2, 2)
-		time.Sleep(3 * time.Second)
+		<-time.After(3 * time.Second) // the bubble's clock
 		another()
 		s.asked(t, 3, 2)
 	})

@@ -26,13 +26,11 @@ type Closed struct {
 
 // Run sends until the time or the requests are over. Used says how many i were taken.
 func (l Closed) Run(ctx context.Context) (result Result, used int, err error) {
-	conns := make([]*Conn, l.Conns)
-	for i := range conns {
-		if conns[i], err = Dial(ctx, l.Address); err != nil {
-			return Result{}, 0, err
-		}
-		defer conns[i].Close()
+	conns, closeAll, err := dialAll(ctx, l.Address, l.Conns)
+	if err != nil {
+		return Result{}, 0, err
 	}
+	defer closeAll()
 	begin := time.Now().Add(l.Warm)
 	end := begin.Add(l.Length)
 	var (

@@ -39,6 +39,24 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 	return &Conn{conn: conn, reader: bufio.NewReaderSize(conn, 4096)}, nil
 }
 
+// dialAll opens n connections, or none.
+func dialAll(ctx context.Context, address string, n int) (conns []*Conn, closeAll func(), err error) {
+	closeAll = func() {
+		for _, conn := range conns {
+			conn.Close()
+		}
+	}
+	for range n {
+		conn, err := Dial(ctx, address)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, closeAll, nil
+}
+
 // Close ends the connection.
 func (c *Conn) Close() { _ = c.conn.Close() }
 

@@ -24,13 +24,11 @@ type Open struct {
 func (l Open) Run(ctx context.Context) (result Result, used int, err error) {
 	interval := time.Duration(float64(time.Second) / l.Rate)
 	planned := int(l.Length / interval)
-	conns := make([]*Conn, min(l.Conns, planned))
-	for i := range conns {
-		if conns[i], err = Dial(ctx, l.Address); err != nil {
-			return Result{}, 0, err
-		}
-		defer conns[i].Close()
+	conns, closeAll, err := dialAll(ctx, l.Address, min(l.Conns, planned))
+	if err != nil {
+		return Result{}, 0, err
 	}
+	defer closeAll()
 	var (
 		group  sync.WaitGroup
 		taken  atomic.Int64
