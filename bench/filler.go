@@ -69,9 +69,9 @@ func (f filler) dropIndexes(ctx context.Context, tx pgx.Tx) (again []string, err
 		return nil, err
 	}
 	var drops []string
-	var drop, make string
-	if _, err = pgx.ForEachRow(rows, []any{&drop, &make}, func() error {
-		drops, again = append(drops, drop), append(again, make)
+	var drop, create string
+	if _, err = pgx.ForEachRow(rows, []any{&drop, &create}, func() error {
+		drops, again = append(drops, drop), append(again, create)
 		return nil
 	}); err != nil {
 		return nil, err
