@@ -6,6 +6,7 @@ type violation uint8
 const (
 	fine violation = iota
 	twoCharges
+	twoChargesForRequest
 	twoChargesForKey
 	twoChargesForOrder
 	twoPayments
@@ -73,7 +74,7 @@ var violations = [...]string{
 }
 
 // check finds what is broken in a world. After a promotion that lost commits (F13) the promise is weaker: one charge a
-// provider key, rows that agree, and one answer from then on; what the database lost is listed by reconciliation.
+// request, rows that agree, and one answer from then on; what the database lost is listed by reconciliation.
 func (m *machine) check(w *world) violation {
 	if w.bad != fine {
 		return w.bad
@@ -153,9 +154,8 @@ func (m *machine) checkPayment(w *world, j uint8) violation {
 	return fine
 }
 
-// checkBook: one charge a provider key, a key, and an order, and each belongs to a payment.
+// checkBook: one charge a provider key, a request, a key, and an order, and each belongs to a payment.
 func (m *machine) checkBook(w *world) violation {
-	var forKey [maxIdent]uint8
 	for k := range w.book {
 		c := &w.book[k]
 		if c.charges == 0 {
@@ -164,19 +164,33 @@ func (m *machine) checkBook(w *world) violation {
 		if c.charges > 1 {
 			return twoCharges
 		}
-		i := m.intents[c.intent].ident
-		if forKey[i]++; forKey[i] > 1 {
-			return twoChargesForKey
-		}
 		pay := &w.pg.payments[c.intent]
 		if (w.timeline == 0 || pay.status != noPayment) && pay.id != c.id {
 			return chargeWithoutPayment
 		}
 		for other := range k {
-			if o := &w.book[other]; w.timeline == 0 && o.charges > 0 && m.rivals(o.intent, c.intent) {
-				return twoChargesForOrder
+			if o := &w.book[other]; o.charges > 0 {
+				if bad := m.checkPair(w, o.intent, c.intent); bad != fine {
+					return bad
+				}
 			}
 		}
+	}
+	return fine
+}
+
+// checkPair looks at two charges under different provider keys. A key that the database lost (F13) is new to it, also for
+// another body, and so is an order that it doesn't know to be paid.
+func (m *machine) checkPair(w *world, a, b uint8) violation {
+	switch {
+	case a == b:
+		return twoChargesForRequest
+	case w.timeline > 0:
+		return fine
+	case m.intents[a].ident == m.intents[b].ident:
+		return twoChargesForKey
+	case m.rivals(a, b):
+		return twoChargesForOrder
 	}
 	return fine
 }

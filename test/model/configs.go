@@ -33,6 +33,7 @@ func Standard() []Setup {
 		{Config{Name: "records expire and are deleted", Requests: copies, Faults: 3, Life: true}, 1, 3},
 		{Config{Name: "a failover loses commits", Requests: copies, Faults: 2, Failover: true}, 1, 3},
 		{Config{Name: "a failover, L1 and Redis", Requests: []Request{pay}, Faults: 1, Failover: true, Redis: true}, 1, 3},
+		{Config{Name: "a failover, another body", Requests: []Request{pay, body}, Faults: 1, Failover: true}, -1, 2},
 		{Config{Name: "a failover, two keys for one order", Requests: []Request{pay, key}, Faults: 1, Failover: true}, -1, 2},
 		{Config{Name: "nothing merged, two copies", Requests: copies, Faults: 1, Fine: true, Redis: true}, -1, 3},
 		{Config{Name: "nothing merged, another body", Requests: []Request{pay, body}, Faults: 2, Fine: true}, -1, 3},

@@ -24,16 +24,16 @@
 //
 // # What is checked
 //
-// In every world: at most one charge a provider key, a key, and an order; at most one payment a key and one live payment an
+// In every world: at most one charge a provider key, a request, a key, and an order; at most one payment a key and one live payment an
 // order; each charge belongs to a payment, each succeeded payment has its charge and one ledger entry, a failed one has
 // neither; a record and its payment agree; whatever a client was told or a cache holds is committed, and all clients of a
 // key were told the same. In every step: a record moves along a permitted arrow; whoever writes under a claim holds it;
 // nothing is taken back after a takeover, taken over before its lease ends, taken for one's own without the claim id, or
 // believed rolled back while it may be committed; the unique keys are nets that nothing ever falls into.
 //
-// After a promotion that lost commits (F13) the promise is weaker: one charge a provider key, rows that agree with each
-// other, and one answer from then on. What the database lost is for reconciliation, and may include a second charge of an
-// order under another key.
+// After a promotion that lost commits (F13) the promise is weaker: one charge a request, rows that agree with each other,
+// and one answer from then on. What the database lost is for reconciliation. It may be charged for again by a request that
+// would have been refused before: the same key with another body, or another key for the same order.
 //
 // From every world, when the faults are over: each fair run brings every record, payment and process to its end, without
 // any help of clients; and with clients that send again, every key to an outcome. Fair means: an actor that can move all

@@ -92,14 +92,17 @@ func caught(t *testing.T, trial model.Trial) {
 
 func TestTheSoundProtocolHoldsWhereTheSabotagedOnesBreak(t *testing.T) {
 	t.Parallel()
-	controls := map[string]model.Trial{}
+	seen := map[string]bool{}
 	for _, trial := range append(model.Sabotages(), model.Needs()...) {
 		trial.Config.Sabotage, trial.Config.Without, trial.Config.Name = model.Sound, model.Nothing, ""
-		controls[fmt.Sprintf("%+v", trial.Config)] = trial
-	}
-	for name, trial := range controls {
-		t.Run(name, func(t *testing.T) {
+		cfg := fmt.Sprint(trial.Config)
+		if seen[cfg] {
+			continue
+		}
+		seen[cfg] = true
+		t.Run("where that is caught: "+trial.Name, func(t *testing.T) {
 			t.Parallel()
+			trial.Config.Faults = bounded(trial.Config.Faults)
 			if r := trial.Run(); r.Violation != "" {
 				t.Errorf("%s:\n%s", r.Violation, strings.Join(r.Trace, "\n"))
 			}

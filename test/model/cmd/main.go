@@ -2,7 +2,7 @@
 // sabotage leads to.
 //
 //	go run ./test/model/cmd                       the bounds of the tests
-//	go run ./test/model/cmd -wide                 three faults everywhere; takes minutes and 4 GB
+//	go run ./test/model/cmd -wide                 three faults nearly everywhere; takes minutes and 3 GB
 //	go run ./test/model/cmd -only keys            configurations and sabotages whose name holds a text
 //	go run ./test/model/cmd -only fence -traces   with the steps of each counterexample
 //
@@ -22,7 +22,7 @@ import (
 
 func main() {
 	var opt options
-	flag.BoolVar(&opt.wide, "wide", false, "three faults in every configuration")
+	flag.BoolVar(&opt.wide, "wide", false, "more faults, for minutes and 3 GB")
 	flag.BoolVar(&opt.traces, "traces", false, "print the steps of each counterexample")
 	flag.StringVar(&opt.only, "only", "", "a part of the names to run")
 	flag.Parse()
