@@ -73,12 +73,15 @@
 //
 // # What is taken for granted
 //
-// [Assumption] lists three facts about the provider and the network; a test shows for each that a payment is charged twice,
-// or is failed and charged, without it. A request that the provider refused as a request (400, 404, 422) is refused when a
-// copy of it arrives later: the bytes are the same, and nothing that a payment method or an account may turn back into is
-// known to make them good again within the time that a packet lives. The provider keeps keys for longer (Stripe: 24 hours)
-// than RESEND_MAX_AGE (15 minutes). No request is on its way to it, in a network or in a process that sleeps between its
-// look at the clock and its write, for as long as that.
+// [Assumption] lists three facts about the provider and the network; a test shows for each what happens without it.
+//
+//   - What the provider refuses as a request (400, 404, 422) it refuses whenever a copy of it arrives. The bytes are the
+//     same, so only a change at the provider between two copies could make the second one good. Without it a re-send that
+//     is refused ends the payment as failed, and the first send, still in a network or in a process that sleeps, charges.
+//   - The provider keeps keys (Stripe: 24 hours at least) for longer than RESEND_MAX_AGE (15 minutes). Without it a re-send
+//     is a second charge.
+//   - No request is on its way, in a network or in a process that sleeps between its look at the clock and its write, for as
+//     long as the provider keeps keys. Without it that request is a second charge.
 //
 // # What is not modelled
 //
