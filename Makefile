@@ -3,7 +3,7 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz faults chaos sabotage bench growth lint format generate dead ci env up down clean
+.PHONY: help run build test race fuzz faults chaos model sabotage bench growth lint format generate dead ci env up down clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ FOR  ?= 60s
 SEED ?= 0
 chaos: ## let everything fail at random for FOR (60s) by SEED (0 draws one)
 	go test ./test/chaos -run TestSoak -count=1 -v -timeout 3h -args -for=$(FOR) -seed=$(SEED)
+
+model: ## visit every interleaving of the protocol with up to three faults
+	go run ./test/model/cmd
 
 sabotage: ## break payonce in every known way and require that a test notices
 	go run ./test/sabotage
