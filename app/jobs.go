@@ -8,8 +8,11 @@ import (
 )
 
 const (
-	recoveryBatch = 16  // each holds a call to the provider open
-	cleanupBatch  = 500 // rows a transaction: short enough that nobody waits for it
+	recoveryBatch = 16 // each holds a call to the provider open
+	// cleanupBatch rows a transaction touch pages all over an index, and each page's first change goes to the WAL whole; what
+	// others commit meanwhile waits behind that. So batches are small, and cleanup rests for most of the time.
+	cleanupBatch = 100
+	cleanupRest  = 4
 )
 
 // startJobs runs recovery, checks and cleanup until the runner is stopped.
@@ -18,8 +21,8 @@ func (a *App) startJobs(ctx context.Context) *jobs.Runner {
 	return jobs.Start(ctx, a.Log,
 		jobs.Job{Name: "recovery", Interval: recovery, Batch: recoveryBatch, Run: a.Engine.Recover},
 		jobs.Job{Name: "checks", Interval: recovery, Batch: recoveryBatch, Run: a.operations.CheckDue},
-		jobs.Job{Name: "expire", Interval: cleanup, Batch: cleanupBatch, Run: a.swept("expired", a.store.Expire)},
-		jobs.Job{Name: "forget", Interval: cleanup, Batch: cleanupBatch, Run: a.swept("forgotten", a.store.Forget)},
+		jobs.Job{Name: "expire", Interval: cleanup, Batch: cleanupBatch, Rest: cleanupRest, Run: a.swept("expired", a.store.Expire)},
+		jobs.Job{Name: "forget", Interval: cleanup, Batch: cleanupBatch, Rest: cleanupRest, Run: a.swept("forgotten", a.store.Forget)},
 		jobs.Job{Name: "unresolved", Interval: recovery, Batch: 1, Run: a.measureUnresolved},
 	)
 }

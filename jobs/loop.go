@@ -9,11 +9,12 @@ import (
 )
 
 // Job is one piece of work that is done again and again. Run returns how much it did; as long as that fills its batch
-// it is called again at once.
+// it is called again, after a rest of Rest times what the batch took.
 type Job struct {
 	Name     string
 	Interval time.Duration
 	Batch    int
+	Rest     int // 3 leaves three quarters of the time to others; 0: none
 	Run      func(ctx context.Context, batch int) (int, error)
 }
 
@@ -43,6 +44,7 @@ func (r *Runner) Stop() {
 func (r *Runner) loop(ctx context.Context, job Job) {
 	failing := false
 	for {
+		began := time.Now()
 		did, err := job.Run(ctx, job.Batch)
 		if ctx.Err() != nil {
 			return
@@ -51,17 +53,29 @@ func (r *Runner) loop(ctx context.Context, job Job) {
 			failing = failed
 			r.report(ctx, job, err)
 		}
-		if err == nil && did >= job.Batch {
-			continue
-		}
 		// Jittered by a fifth: replicas that were started together don't keep asking together.
-		pause := time.NewTimer(job.Interval - job.Interval/5 + rand.N(2*job.Interval/5+1))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		pause := job.Interval - job.Interval/5 + rand.N(2*job.Interval/5+1)
+		if err == nil && did >= job.Batch {
+			pause = time.Duration(job.Rest) * time.Since(began)
+		}
+		if !rest(ctx, pause) {
 			return
 		}
+	}
+}
+
+// rest pauses; false when the context ended first.
+func rest(ctx context.Context, pause time.Duration) bool {
+	if pause <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,6 +36,27 @@ func TestAJobRunsAtItsIntervalAndAtOnceWhileItsBatchIsFull(t *testing.T) {
 		}
 		if n := len(at); n < 10 || n > 16 { // jittered by a fifth
 			t.Errorf("%d runs in ten minutes: %v", n, at)
+		}
+	})
+}
+
+func TestAJobThatRestsLeavesTheTimeBetweenFullBatchesToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		begin := time.Now()
+		runner := jobs.Start(t.Context(), slog.New(slog.DiscardHandler), jobs.Job{
+			Name: "sweep", Interval: time.Hour, Batch: 10, Rest: 3,
+			Run: func(_ context.Context, batch int) (int, error) {
+				at = append(at, time.Since(begin))
+				time.Sleep(10 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+				return batch, nil
+			},
+		})
+		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+		runner.Stop()
+		if want := []time.Duration{0, 40 * time.Millisecond, 80 * time.Millisecond}; !slices.Equal(at, want) {
+			t.Errorf("batches began at %v, want %v", at, want)
 		}
 	})
 }
