@@ -44,7 +44,7 @@
 //
 // When the gate knows nothing of the key, and the handler needs no reads, begin and commit travel together: the lock is
 // tried and the key looked up by a guard that fails the transaction before anything is written. Then the two are taken
-// apart, for this request and for some seconds for all.
+// apart, and for two seconds every key that the gate doesn't know is looked up first, by a read without a transaction.
 //
 // An external [Operation] (a charge) can't commit with the store, so it is claimed, called and settled:
 //

@@ -28,7 +28,7 @@ type Engine[T any] struct {
 	flights flights
 	waiters chan struct{}
 	opener  Opener[T] // nil: the store has none
-	asking  asking
+	guess   guess
 }
 
 // New returns an engine over a store. The resumer may be nil where there are no external operations.
@@ -54,7 +54,7 @@ func New[T any](store Store[T], resumer Resumer[T], opt Options) *Engine[T] {
 		store: store, resumer: resumer, opt: opt,
 		flights: flights{running: map[recordID]*flight{}},
 		waiters: make(chan struct{}, opt.MaxWaiters),
-		asking:  asking{since: time.Now()},
+		guess:   newGuess(),
 	}
 	e.opener, _ = store.(Opener[T])
 	return e
@@ -139,6 +139,9 @@ func (e *Engine[T]) lead(ctx context.Context, req Request, work Work[T]) (out Ou
 
 // authority executes the work or finds out what became of it. The record is what was learned, for the caches.
 func (e *Engine[T]) authority(ctx context.Context, req Request, work Work[T]) (Outcome, *Record, error) {
+	if out, rec, done, err := e.looked(ctx, req); done {
+		return out, rec, err
+	}
 	if work.External != nil {
 		return e.external(ctx, req, work.External)
 	}

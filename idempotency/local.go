@@ -17,7 +17,7 @@ func (e *Engine[T]) local(ctx context.Context, req Request, work *Local[T]) (Out
 	if work.Once {
 		runs = 1
 	}
-	if e.likelyNew(req, work) {
+	if e.goesWhole(req, work) {
 		out, rec, err := e.resolved(ctx, req, work, e.runWhole)
 		if !errors.Is(err, ErrSerialization) {
 			return out, rec, err

@@ -3,28 +3,53 @@ package idempotency
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
 
-// askFirst is for how long every key is looked up before anything is written, after one that looked new was not: a gate
-// that lost its values shows none of many keys that exist, and to fail at each of them would cost more than to ask.
-const askFirst = 2 * time.Second
+// lookFirst is for how long every key that the gate doesn't know is looked up before anything else, after one of them was
+// known to the store: a gate that lost its values shows none of many keys that exist.
+const lookFirst = 2 * time.Second
 
-// asking remembers until when. Its zero point is the engine's start, on the monotonic clock.
-type asking struct {
+// guess remembers until when. Its zero point is the engine's start, on the monotonic clock.
+type guess struct {
 	since time.Time
 	until atomic.Int64
 }
 
-func (a *asking) now() bool { return int64(time.Since(a.since)) < a.until.Load() }
+func newGuess() guess { return guess{since: time.Now()} }
 
-func (a *asking) begin() { a.until.Store(int64(time.Since(a.since) + askFirst)) }
+// wrong notes that a key was not new.
+func (g *guess) wrong() { g.until.Store(int64(time.Since(g.since) + lookFirst)) }
 
-// likelyNew tells whether a local effect goes to the store whole, without a look-up before it. It needs no reads then, and
-// it may be run again.
-func (e *Engine[T]) likelyNew(req Request, work *Local[T]) bool {
-	return e.opener != nil && req.unseen && work.Reads == nil && !work.Once && !e.asking.now()
+// doubtful tells whether that was a short while ago.
+func (g *guess) doubtful() bool { return int64(time.Since(g.since)) < g.until.Load() }
+
+// looked answers from a record of a key that the gate doesn't know, while such keys are often known. It is a plain read
+// without a transaction: what it doesn't find is decided by the transaction that follows. done is false then.
+func (e *Engine[T]) looked(ctx context.Context, req Request) (out Outcome, rec *Record, done bool, err error) {
+	if !req.unseen || !e.guess.doubtful() {
+		return Outcome{}, nil, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.opt.BeginBudget)
+	defer cancel()
+	rec, err = e.store.Find(ctx, req.Tenant, req.KeyHash)
+	switch {
+	case err != nil:
+		return Outcome{}, nil, true, fmt.Errorf("find: %w", err)
+	case rec == nil:
+		return Outcome{}, nil, false, nil
+	}
+	e.guess.wrong()
+	out, rec, err = e.seen(ctx, req, rec)
+	return out, rec, true, err
+}
+
+// goesWhole tells whether a local effect is sent in one transaction without a look-up before it: its key is most likely
+// new, it needs no reads, and it may be run again.
+func (e *Engine[T]) goesWhole(req Request, work *Local[T]) bool {
+	return e.opener != nil && req.unseen && work.Reads == nil && !work.Once
 }
 
 // runWhole runs an effect in a transaction that is sent in one round trip. That the key is new is still decided by the
@@ -41,7 +66,7 @@ func (e *Engine[T]) runWhole(ctx context.Context, req Request, work *Local[T]) (
 	rec.Resource, rec.Response = response.Resource, response
 	if err := e.store.Complete(ctx, tx, rec); err != nil {
 		if errors.Is(err, ErrSerialization) {
-			e.asking.begin()
+			e.guess.wrong()
 		}
 		rec.State = "" // nothing that is not known to be committed is ever published
 		return Outcome{}, rec, err

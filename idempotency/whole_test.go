@@ -13,8 +13,13 @@ import (
 // opener is a store that can be sent a whole transaction. It counts how it was asked.
 type opener struct {
 	*store
-	begun, opened int
-	whole         map[*tx]bool
+	begun, opened, looked int
+	whole                 map[*tx]bool
+}
+
+func (o *opener) Find(ctx context.Context, t idempotency.Tenant, key [32]byte) (*idempotency.Record, error) {
+	o.looked++
+	return o.store.Find(ctx, t, key)
 }
 
 func (o *opener) Begin(ctx context.Context, req idempotency.Request, reads func(*tx)) (*tx, idempotency.Found, error) {
@@ -82,28 +87,44 @@ func TestAKeyInUseThatLookedNewIsInFlight(t *testing.T) {
 	check(t, s.store)
 }
 
-func TestAfterOneWrongGuessKeysAreAskedForFirstForAWhile(t *testing.T) {
+func TestAfterAWrongGuessKeysAreLookedUpFirstForAWhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, g, engine := unseen()
 		key := byte(0)
-		another := func() {
+		another := func(looked int) {
+			t.Helper()
 			req := request()
 			key++
 			req.KeyHash[0] = key
-			if _, err := engine.Do(t.Context(), req, writing(new(int))); err != nil {
-				t.Error(err)
+			if _, err := engine.Do(t.Context(), req, writing(new(int))); err != nil || s.looked != looked {
+				t.Errorf("%d look-ups, want %d; %v", s.looked, looked, err)
 			}
 		}
 		_ = g.do(t, engine, writing(new(int)), "enter", "publish")
+		another(0)
 		_ = g.do(t, engine, writing(new(int)), "enter", "publish") // wrong
-		s.asked(t, 2, 1)
-		another()
-		s.asked(t, 2, 2)
+		s.asked(t, 3, 1)
+		another(1)
+		s.asked(t, 4, 1) // it was not found, so it goes whole
+		_ = g.do(t, engine, writing(new(int)), "enter", "publish")
+		s.asked(t, 4, 1) // found, and answered without a transaction
 		<-time.After(3 * time.Second) // the bubble's clock
-		another()
-		s.asked(t, 3, 2)
+		another(2)
+		s.asked(t, 5, 1)
 	})
+}
+
+func TestWhileGuessesAreWrongAPaymentIsLookedUpFirst(t *testing.T) {
+	t.Parallel()
+	s, g, engine := unseen()
+	_ = g.do(t, engine, writing(new(int)), "enter", "publish")
+	_ = g.do(t, engine, writing(new(int)), "enter", "publish") // wrong
+	o := &operation{}
+	_ = g.do(t, engine, charging(o), "enter", "publish")
+	if s.asked(t, 2, 1); s.looked != 1 || o.calls != 0 {
+		t.Errorf("%d look-ups, %d calls", s.looked, o.calls)
+	}
 }
 
 func TestOnlyWorkWithoutReadsThatMayRunAgainIsSentWhole(t *testing.T) {
