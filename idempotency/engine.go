@@ -81,13 +81,12 @@ func (e *Engine[T]) once(ctx context.Context, req Request, work Work[T]) (Outcom
 	if rec := e.opt.Memory.Get(req.Tenant, req.KeyHash); rec != nil {
 		return e.admitted(req, func() (Outcome, error) { return answer(req, rec, LevelMemory) })
 	}
-	running, first := e.flights.enter(req.id())
-	if !first {
+	if others := e.flights.enter(req.id()); others != nil {
 		return e.admitted(req, func() (Outcome, error) {
-			return Outcome{}, &InFlightError{RetryAfter: time.Second, done: running.done}
+			return Outcome{}, &InFlightError{RetryAfter: time.Second, done: others}
 		})
 	}
-	defer e.flights.leave(req.id(), running)
+	defer e.flights.leave(req.id())
 	return e.lead(ctx, req, work)
 }
 

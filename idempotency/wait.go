@@ -15,24 +15,32 @@ type flights struct {
 	running map[recordID]*flight
 }
 
+// flight is one request under way. Most of them meet no copy, so what tells the copies of its end is made by the first.
 type flight struct{ done chan struct{} }
 
-func (f *flights) enter(id recordID) (*flight, bool) {
+// enter returns what tells of the end of the request with this key that is under way, and nil if there was none: the caller's
+// is under way from then on.
+func (f *flights) enter(id recordID) (others <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if running, ok := f.running[id]; ok {
-		return running, false
+	running, ok := f.running[id]
+	if !ok {
+		f.running[id] = &flight{}
+		return nil
 	}
-	mine := &flight{done: make(chan struct{})}
-	f.running[id] = mine
-	return mine, true
+	if running.done == nil {
+		running.done = make(chan struct{})
+	}
+	return running.done
 }
 
-func (f *flights) leave(id recordID, mine *flight) {
+func (f *flights) leave(id recordID) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if done := f.running[id].done; done != nil {
+		close(done)
+	}
 	delete(f.running, id)
-	f.mu.Unlock()
-	close(mine.done)
 }
 
 // waited tries once, and then, if the request asked for it, again until the outcome is there or its time is over.

@@ -95,7 +95,10 @@ func (c *valueCodec) recordName(tenant idempotency.Tenant, keyHash [32]byte) str
 	copy(text[1:], tenant[:])
 	copy(text[17:], keyHash[:])
 	sum := c.name.sum(text[:])
-	return "idem:" + base64.RawURLEncoding.EncodeToString(sum[:])
+	var name [5 + 43]byte
+	copy(name[:], "idem:")
+	base64.RawURLEncoding.Encode(name[5:], sum[:])
+	return string(name[:])
 }
 
 // limiterName is the Redis key of a limiter.
@@ -197,8 +200,11 @@ func readRecord(r *valueReader, tenant idempotency.Tenant, keyHash [32]byte) (*i
 	response.Status = int(r.uint(2))
 	copy(rec.Resource.ID[:], r.next(16))
 	rec.Resource.Type = r.text(1)
-	for range r.uint(1) {
-		response.Headers = append(response.Headers, idempotency.Header{Name: r.text(1), Value: r.text(2)})
+	if n := r.uint(1); n > 0 {
+		response.Headers = make([]idempotency.Header, 0, n)
+		for range n {
+			response.Headers = append(response.Headers, idempotency.Header{Name: r.text(1), Value: r.text(2)})
+		}
 	}
 	response.Body = append([]byte{}, r.next(int(r.uint(4)))...)
 	if err := r.end(); err != nil {
@@ -248,15 +254,22 @@ func (r *valueReader) end() error {
 // macPool keeps keyed HMAC states: setting one up costs more than a short message does.
 type macPool struct{ pool sync.Pool }
 
-func newMACPool(key []byte) *macPool {
-	return &macPool{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+// keyedMAC is a state and room for its sum, which would be allocated each time.
+type keyedMAC struct {
+	hash.Hash
+	room [sha256.Size]byte
 }
 
-func (m *macPool) sum(text []byte) (sum [sha256.Size]byte) {
-	mac := m.pool.Get().(hash.Hash) // only New fills the pool
+func newMACPool(key []byte) *macPool {
+	return &macPool{sync.Pool{New: func() any { return &keyedMAC{Hash: hmac.New(sha256.New, key)} }}}
+}
+
+func (m *macPool) sum(text []byte) [sha256.Size]byte {
+	mac := m.pool.Get().(*keyedMAC) // only New fills the pool
 	mac.Reset()
 	mac.Write(text)
-	mac.Sum(sum[:0])
+	mac.Sum(mac.room[:0])
+	sum := mac.room
 	m.pool.Put(mac)
 	return sum
 }
