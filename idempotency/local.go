@@ -17,18 +17,17 @@ func (e *Engine[T]) local(ctx context.Context, req Request, work *Local[T]) (Out
 	if work.Once {
 		runs = 1
 	}
+	transaction := e.runLocal
 	if e.goesWhole(req, work) {
-		out, rec, err := e.resolved(ctx, req, work, e.runWhole)
-		if !errors.Is(err, ErrSerialization) {
-			return out, rec, err
-		}
+		transaction = e.runWhole
 	}
 	pause := newBackoff()
 	for run := 1; ; run++ {
-		out, rec, err := e.resolved(ctx, req, work, e.runLocal)
+		out, rec, err := e.resolved(ctx, req, work, transaction)
 		if !errors.Is(err, ErrSerialization) {
 			return out, rec, err
 		}
+		transaction = e.runLocal // what was sent whole asks first from now on
 		if run >= runs || !pause.wait(ctx) {
 			return Outcome{}, nil, fmt.Errorf("%w: lost %d races: %w", ErrUnavailable, run, err)
 		}

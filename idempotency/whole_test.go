@@ -108,7 +108,7 @@ func TestAfterAWrongGuessKeysAreLookedUpFirstForAWhile(t *testing.T) {
 		another(1)
 		s.asked(t, 4, 1) // it was not found, so it goes whole
 		_ = g.do(t, engine, writing(new(int)), "enter", "publish")
-		s.asked(t, 4, 1) // found, and answered without a transaction
+		s.asked(t, 4, 1)              // found, and answered without a transaction
 		<-time.After(3 * time.Second) // the bubble's clock
 		another(2)
 		s.asked(t, 5, 1)

@@ -45,7 +45,7 @@ func TestF14TheNetworkIsCutBeforeBytesArrive(t *testing.T) {
 		{s1, "none of the request", atClient, proxy.Fault{Kind: proxy.CutRequest, Match: httpPost}, notStarted, notStarted, ""},
 		{s1, "the request's head without its end", atClient, proxy.Fault{Kind: proxy.CutRequest, Bytes: 150, Match: httpPost}, notStarted, notStarted, ""},
 		{s2, "what is asked of Redis", atRedis, proxy.Fault{Kind: proxy.CutRequest, Match: redisAsk}, answered, answered, ""},
-		{s3, "T1's first batch", atPostgres, proxy.Fault{Kind: proxy.CutRequest, Match: sqlBegin}, notStarted, notStarted, ""},
+		{s3, "T1's first batch", atPostgres, proxy.Fault{Kind: proxy.CutRequest, Match: sqlBegin}, notStarted, "", ""},
 		{s4, "T1's writes", atPostgres, proxy.Fault{Kind: proxy.CutRequest, Match: sqlT1}, answered, answered, sqlOrder},
 		{s4, "T1's COMMIT", atPostgres, proxy.Fault{Kind: proxy.CutBeforeCommit, Match: sqlT1}, answered, answered, sqlOrder},
 		{s5, "the call", atProvider, proxy.Fault{Kind: proxy.CutRequest, Match: toPay}, pending, "", ""},
@@ -64,7 +64,7 @@ func TestF15ThePeerActedAndItsReplyIsLost(t *testing.T) {
 	w := open(t, options{})
 	w.judge("F15", w.breakEach([]cut{
 		{s2, "Redis's answer", atRedis, proxy.Fault{Kind: proxy.CutReply, Match: redisAsk}, answered, answered, ""},
-		{s3, "the answer to T1's first batch", atPostgres, proxy.Fault{Kind: proxy.CutReply, Match: sqlBegin}, notStarted, notStarted, ""},
+		{s3, "the answer to T1's first batch", atPostgres, proxy.Fault{Kind: proxy.CutReply, Match: sqlBegin}, notStarted, "", ""},
 		{s4, "the answer to T1's COMMIT", atPostgres, proxy.Fault{Kind: proxy.CutAfterCommit, Match: sqlT1}, answered, answered, sqlOrder},
 		{s6, "the provider's answer", atProvider, proxy.Fault{Kind: proxy.CutReply, Match: toPay}, pending, "", ""},
 		{s8, "the answer to T2's COMMIT", atPostgres, proxy.Fault{Kind: proxy.CutAfterCommit, Match: sqlT2}, answered, "", ""},
@@ -79,7 +79,7 @@ func TestF16AReplyIsResetInTheMiddle(t *testing.T) {
 	w := open(t, options{})
 	w.judge("F16", w.breakEach([]cut{
 		{s2, "Redis's answer", atRedis, proxy.Fault{Kind: proxy.CutReply, Bytes: 3, Match: redisAsk}, answered, answered, ""},
-		{s3, "the answer to T1's first batch", atPostgres, proxy.Fault{Kind: proxy.CutReply, Bytes: 40, Match: sqlBegin}, notStarted, notStarted, ""},
+		{s3, "the answer to T1's first batch", atPostgres, proxy.Fault{Kind: proxy.CutReply, Bytes: 40, Match: sqlBegin}, notStarted, "", ""},
 		{s4, "the answer to T1's writes", atPostgres, proxy.Fault{Kind: proxy.CutReply, Bytes: 20, Match: sqlT1}, answered, answered, sqlOrder},
 		{s4, "the answer to T1's COMMIT", atPostgres, proxy.Fault{Kind: proxy.CutAfterCommit, Bytes: 6, Match: sqlT1}, answered, answered, sqlOrder},
 		{s6, "the provider's status line", atProvider, proxy.Fault{Kind: proxy.CutReply, Bytes: 12, Match: toPay}, pending, "", ""},

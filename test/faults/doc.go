@@ -10,7 +10,7 @@
 //	S4  T1's COMMIT                              S9   publishing to Redis
 //	S5  the provider is being called             S10  writing to the socket
 //
-// An order, whose effect is in the database alone, has S1 to S4, S9 and S10: its one transaction is T1.
+// An order, whose effect is in the database alone, has S1, S2, S4, S9 and S10: its one transaction is T1, sent whole.
 //
 // What a fault leaves of one request falls into a class, and the class says what the retry must see (judge_test.go):
 //

@@ -43,7 +43,7 @@ func places() []place {
 		{s5, "the provider is about to be called", announced(idempotency.StepCalling), pending, ""},
 		{s4, "the answer to T1's COMMIT is on its way", said(proxy.HoldReply, sqlT1, sqlOrder), pending, done},
 		{s4, "T1's COMMIT is on its way", said(proxy.HoldCommit, sqlT1, sqlOrder), notStarted, notStarted},
-		{s3, "T1 has the key", announced(idempotency.StepBegun), notStarted, notStarted},
+		{s3, "T1 has the key", announced(idempotency.StepBegun), notStarted, ""}, // an order's transaction is one batch: S4
 		{s2, "Redis was asked", announced(idempotency.StepEntered), notStarted, notStarted},
 		{s1, "received", announced(idempotency.StepReceived), notStarted, notStarted},
 	}

@@ -169,7 +169,7 @@ func TestF11OutOfConnections(t *testing.T) {
 	stranger := w.newMerchant().At(w.harmed)
 	var holders []*held
 	for range 2 {
-		holders = append(holders, w.hold(place{at: s3, name: "T1 has the key", hold: announced(idempotency.StepBegun)}, anOrder, ""))
+		holders = append(holders, w.hold(place{at: s3, name: "T1 has the key", hold: announced(idempotency.StepBegun)}, aPayment, w.newOrder()))
 	}
 	refused := func(c *cell, resp service.Response) {
 		wants(c.T, "without a connection", resp, http.StatusServiceUnavailable, "unavailable")
