@@ -47,18 +47,22 @@ type fakeStore struct {
 	looks  int
 }
 
-func (f *fakeStore) look(context.Context) (Observation, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.looks++
-	pause(f.trip)
-	if f.down {
-		return Observation{}, errors.New("away")
-	}
-	o := f.sees
-	o.Now = time.Now().Add(f.offset)
-	pause(f.trip)
-	return o, nil
+func (f *fakeStore) look(context.Context) (o Observation, err error) {
+	var trip time.Duration
+	f.change(func(f *fakeStore) { // not held over the pauses: a bubble's clock stands still while somebody waits for a mutex
+		f.looks++
+		trip = f.trip
+	})
+	pause(trip)
+	f.change(func(f *fakeStore) {
+		o = f.sees
+		o.Now = time.Now().Add(f.offset)
+		if f.down {
+			o, err = Observation{}, errors.New("away")
+		}
+	})
+	pause(trip)
+	return o, err
 }
 
 func (f *fakeStore) change(do func(*fakeStore)) {
