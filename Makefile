@@ -42,10 +42,10 @@ model: ## visit every interleaving of the protocol with up to three faults
 sabotage: ## break payonce in every known way and require that a test notices
 	go run ./test/sabotage
 
-bench: ## measure beside the same handlers without idempotency
+bench: ## measure what idempotency costs, beside the same handlers without it
 	go run ./bench
 
-growth: ## measure again with 10 million records in the table
+growth: ## measure with 10 million records in the table (needs 20 GB of disk and some minutes)
 	go run ./bench -growth
 
 lint: ## check style, the arrows between packages, and common mistakes

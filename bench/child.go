@@ -102,8 +102,6 @@ func (c *child) waitUntilListening(ctx context.Context) error {
 // forgetLog empties the log, so that it never fills the memory.
 func (c *child) forgetLog() { _ = c.log.Truncate(0) }
 
-func (c *child) signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
-
 // stop ends the process and waits for it; a second call does nothing.
 func (c *child) stop() (err error) {
 	c.stopped.Do(func() { err = c.end() })
@@ -111,8 +109,8 @@ func (c *child) stop() (err error) {
 }
 
 func (c *child) end() error {
-	_ = c.signal(syscall.SIGCONT) // it may be frozen
-	_ = c.signal(syscall.SIGTERM) // it may have ended
+	_ = c.thaw()                              // it may be frozen
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case <-c.ended:
 	case <-time.After(childStop):
@@ -126,7 +124,7 @@ func (c *child) forget() error { return errors.Join(c.log.Close(), os.Remove(c.l
 
 // memory is what the process holds now and held at most, in bytes; zero where /proc doesn't tell.
 func (c *child) memory() (now, most int64) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(c.cmd.Process.Pid) + "/status")
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
 		return 0, 0
 	}

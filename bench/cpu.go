@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,7 +11,7 @@ import (
 
 // processorTime is what a process has used, in all its threads that still run; zero where /proc doesn't tell.
 func processorTime(pid int) (used time.Duration) {
-	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	for _, thread := range threads {
 		text, err := os.ReadFile(thread)
 		if err != nil {

@@ -69,9 +69,9 @@ func (f filler) dropIndexes(ctx context.Context, tx pgx.Tx) (again []string, err
 		return nil, err
 	}
 	var drops []string
-	var drop, create string
-	if _, err = pgx.ForEachRow(rows, []any{&drop, &create}, func() error {
-		drops, again = append(drops, drop), append(again, create)
+	var drop, remake string
+	if _, err = pgx.ForEachRow(rows, []any{&drop, &remake}, func() error {
+		drops, again = append(drops, drop), append(again, remake)
 		return nil
 	}); err != nil {
 		return nil, err

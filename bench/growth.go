@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/payonce/payonce/bench/load"
@@ -15,15 +14,11 @@ const (
 	fullTable  = "full"
 	// bytesPerRecord is what a record and its index entries take on the disk, generously.
 	bytesPerRecord = 1200
+	// walRoom is for the WAL, and for what the rounds write.
+	walRoom = 6 << 30
 	// cleanupWindow is long enough that a pause of some milliseconds is seen, and not all that is seen.
 	cleanupWindow = 4 * time.Second
 )
-
-// growthSettings are for both sites alike. With a table of this size nobody leaves PostgreSQL 64 MB of buffers. A minimal
-// WAL lets the table be filled without being written twice; it is as durable.
-func growthSettings() map[string]string {
-	return map[string]string{"wal_level": "minimal", "max_wal_size": "4GB", "shared_buffers": "1GB"}
-}
 
 // growth compares a service on a table with many records with one on an empty table, and cleans up under load.
 func (s *stage) growth(ctx context.Context, o options, r *report, progress func(string)) error {
@@ -48,7 +43,7 @@ func (s *stage) growth(ctx context.Context, o options, r *report, progress func(
 	if err := full.fill(ctx, o.rows, progress); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
-	r.Notes = append(r.Notes, fmt.Sprintf("filled with %d records in %s; shared_buffers 1 GB for both", o.rows, time.Since(began).Round(time.Second)))
+	r.Notes = append(r.Notes, fmt.Sprintf("filled with %d records in %s", o.rows, time.Since(began).Round(time.Second)))
 	for _, t := range []*site{empty, full} {
 		if err := t.stockUp(ctx, o); err != nil {
 			return err
@@ -67,13 +62,11 @@ func (s *stage) growth(ctx context.Context, o options, r *report, progress func(
 }
 
 func enoughDisk(folder string, o options) error {
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(folder, &disk); err != nil {
-		return fmt.Errorf("look for room on the disk: %w", err)
+	free, err := freeDisk(folder)
+	if err != nil {
+		return err
 	}
-	free := int64(disk.Bavail) * int64(disk.Bsize)                           //nolint:unconvert // the types differ between systems
-	need := int64(o.rows+o.expired)*bytesPerRecord + 8<<30*int64(o.rows)/1e7 // and WAL, and what the rounds write
-	if free < need {
+	if need := int64(o.rows+o.expired)*bytesPerRecord + walRoom; free < need {
 		return fmt.Errorf("%s has %d MB free and %d MB are needed; choose fewer --rows or another --dir", folder, free>>20, need>>20)
 	}
 	return nil
@@ -126,7 +119,7 @@ func (t *site) cleanUp(ctx context.Context, o options, r *report, progress func(
 	if err != nil {
 		return err
 	}
-	if err := janitor.signal(syscall.SIGSTOP); err != nil {
+	if err := janitor.freeze(); err != nil {
 		return err
 	}
 	before, err := t.due(ctx)
@@ -171,11 +164,11 @@ func (t *site) cleanUp(ctx context.Context, o options, r *report, progress func(
 
 // besideCleanup is the traffic while the replica that cleans up is awake.
 func (s *storm) besideCleanup(ctx context.Context, janitor *child) ([]time.Duration, error) {
-	if err := janitor.signal(syscall.SIGCONT); err != nil {
+	if err := janitor.thaw(); err != nil {
 		return nil, err
 	}
 	latencies, err := s.others(ctx)
-	if stopped := janitor.signal(syscall.SIGSTOP); err == nil {
+	if stopped := janitor.freeze(); err == nil {
 		err = stopped
 	}
 	return latencies, err

@@ -25,12 +25,16 @@ func main() {
 }
 
 // run measures and prints. Falling short of an aim is a result and no error.
-func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) {
+func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	o, err := parse(args, errOut)
 	if err != nil {
 		return err
 	}
-	progress := func(text string) { _, _ = fmt.Fprintf(errOut, "\r\033[K%s", text) }
+	return o.run(ctx, out, errOut)
+}
+
+func (o options) run(ctx context.Context, out, errOut io.Writer) (err error) {
+	progress := progressOn(errOut)
 	progress("building, starting the stores")
 	s, err := openStage(ctx, o)
 	if err != nil {
@@ -48,6 +52,16 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) (err error) 
 		return err
 	}
 	return r.print(out, o.json)
+}
+
+// progressOn tells a person at a terminal what is going on, on one line; anybody else nothing.
+func progressOn(errOut io.Writer) func(string) {
+	if file, ok := errOut.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return func(text string) { _, _ = fmt.Fprintf(file, "\r\033[K%s", text) }
+		}
+	}
+	return func(string) {}
 }
 
 // compare is the benchmark without --growth.
@@ -80,7 +94,7 @@ func (s *stage) compare(ctx context.Context, o options, r *report, progress func
 		}
 	}
 	progress("counting round trips")
-	if err := t.countTrips(ctx, all); err != nil {
+	if err := t.countTrips(ctx, all, o.trips); err != nil {
 		return err
 	}
 	r.add(all)

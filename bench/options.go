@@ -25,10 +25,13 @@ type options struct {
 	only    string
 	profile string
 	dir     string
+
+	trips    int    // requests whose round trips are counted
+	programs string // folder with the built programs; empty: they are built
 }
 
 func parse(args []string, help io.Writer) (options, error) {
-	o := options{}
+	o := options{trips: 100}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(help)
 	flags.BoolVar(&o.quick, "quick", false, "few short rounds: a look, not a measurement")

@@ -24,6 +24,7 @@ const (
 // stage is what all sites share: the stores, the provider's stand-in, and the programs.
 type stage struct {
 	folder    string
+	programs  string // where they are
 	postgres  *embedded.Postgres
 	redis     *embedded.Redis
 	simulator *child
@@ -43,8 +44,11 @@ func openStage(ctx context.Context, o options) (_ *stage, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if err = s.build(ctx); err != nil {
-		return nil, err
+	if s.programs = o.programs; s.programs == "" {
+		s.programs = s.folder
+		if err = build(ctx, s.folder); err != nil {
+			return nil, err
+		}
 	}
 	if err = s.startPostgres(ctx, o); err != nil {
 		return nil, err
@@ -61,11 +65,15 @@ func openStage(ctx context.Context, o options) (_ *stage, err error) {
 }
 
 func (s *stage) startPostgres(ctx context.Context, o options) (err error) {
-	settings := map[string]string{}
-	if o.growth {
-		settings = growthSettings()
+	// What anybody sets who gives PostgreSQL work: with the defaults of a small machine, checkpoints would come every few
+	// seconds, and each of them makes the next change of every page dearer.
+	settings := map[string]string{
+		"max_connections": "300", // several services and baselines, each with the pools of a whole one
+		"shared_buffers":  "1GB", "max_wal_size": "4GB",
 	}
-	settings["max_connections"] = "300" // several services and baselines, each with the pools of a whole one
+	if o.growth {
+		settings["wal_level"] = "minimal" // lets the table be filled without being written twice; it is as durable
+	}
 	s.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{
 		Dir: filepath.Join(s.folder, "data"), BinDir: os.Getenv("PG_BIN_DIR"), Settings: settings, Log: quiet(),
 	})
@@ -92,7 +100,7 @@ func (s *stage) close() error {
 }
 
 // build makes both programs at once: linking is most of it.
-func (s *stage) build(ctx context.Context) error {
+func build(ctx context.Context, folder string) error {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
@@ -101,7 +109,7 @@ func (s *stage) build(ctx context.Context) error {
 	errs := make(chan error, len(programs))
 	for name, path := range programs {
 		go func() {
-			build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(s.folder, name), path)
+			build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(folder, name), path)
 			build.Dir = strings.TrimSpace(string(root))
 			output, err := build.CombinedOutput()
 			if err != nil {
@@ -127,7 +135,7 @@ func (s *stage) child(ctx context.Context, name, program string, args []string, 
 	for name, value := range env {
 		list = append(list, name+"="+value)
 	}
-	c, err := startChild(ctx, name, s.folder, filepath.Join(s.folder, program), args, list)
+	c, err := startChild(ctx, name, s.folder, filepath.Join(s.programs, program), args, list)
 	if err == nil {
 		s.closers = append(s.closers, c.stop)
 	}
@@ -158,7 +166,7 @@ func (s *stage) settle(ctx context.Context, databaseURL string) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range []string{"VACUUM (ANALYZE)", "CHECKPOINT"} {
+	for _, statement := range []string{"VACUUM (ANALYZE) idempotency_keys, orders", "CHECKPOINT"} {
 		if _, e := conn.Exec(ctx, statement); e != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", statement, e))
 		}

@@ -8,13 +8,11 @@ import (
 	"github.com/payonce/payonce/bench/load"
 )
 
-const (
-	tripsWarm  = 25 // statements are prepared once a connection
-	tripsCount = 100
-)
+// tripsWarm requests come before those that are counted: statements are prepared once a connection.
+const tripsWarm = 25
 
 // countTrips counts each variant's round trips on a second service, request after request: none travels with another's.
-func (t *site) countTrips(ctx context.Context, all []*figures) (err error) {
+func (t *site) countTrips(ctx context.Context, all []*figures, times int) (err error) {
 	metered, m, err := t.metered(ctx)
 	if err != nil {
 		return fmt.Errorf("count round trips: %w", err)
@@ -25,7 +23,7 @@ func (t *site) countTrips(ctx context.Context, all []*figures) (err error) {
 		if f == nil || v.name == simulatorAlone {
 			continue
 		}
-		first, _, err := v.reserve(ctx, tripsWarm+tripsCount)
+		first, _, err := v.reserve(ctx, tripsWarm+times)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
@@ -33,13 +31,13 @@ func (t *site) countTrips(ctx context.Context, all []*figures) (err error) {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		before := [2]int64{m.postgres.Trips(), m.redis.Trips()}
-		if err := load.Each(ctx, v.server.address, first+tripsWarm, tripsCount, 201, v.next, nil); err != nil {
+		if err := load.Each(ctx, v.server.address, first+tripsWarm, times, 201, v.next, nil); err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
-		f.postgres = float64(m.postgres.Trips()-before[0]) / tripsCount
-		f.rdis = float64(m.redis.Trips()-before[1]) / tripsCount
+		f.postgres = float64(m.postgres.Trips()-before[0]) / float64(times)
+		f.rdis = float64(m.redis.Trips()-before[1]) / float64(times)
 		f.counted = true
-		v.spent(tripsWarm + tripsCount)
+		v.spent(tripsWarm + times)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type variant struct {
 }
 
 // hot is how many records are replayed again and again.
-const hot = 1000
+const hot = 200
 
 // payonceVariants are the service's paths.
 func (t *site) payonceVariants() []*variant {
@@ -82,12 +82,12 @@ func (t *site) baselineVariants() []*variant {
 	}
 }
 
-// inTurns puts what is compared side by side, so that little time passes between the two. First orders don't follow replays
-// from PostgreSQL: after those the service asks for every key first, for a while.
+// inTurns puts what is compared side by side, so that little time passes between the two. What is executed doesn't follow replays
+// from PostgreSQL: after those the service looks every key up first, for a while.
 func inTurns(variants []*variant, only string) []*variant {
 	order := []string{
 		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder,
-		oneSelect, replayPostgres, oneSelectSQL, plainPayment, firstPayment, plainPaymentAt, simulatorAlone,
+		plainPayment, firstPayment, plainPaymentAt, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
 	}
 	wanted := map[string]bool{}
 	for _, name := range order {

@@ -26,11 +26,11 @@ type Closed struct {
 
 // Run sends until the time or the requests are over. Used says how many i were taken.
 func (l Closed) Run(ctx context.Context) (result Result, used int, err error) {
-	conns, closeAll, err := dialAll(ctx, l.Address, l.Conns)
+	conns, err := dialAll(ctx, l.Address, l.Conns)
 	if err != nil {
 		return Result{}, 0, err
 	}
-	defer closeAll()
+	defer closeAll(conns)
 	begin := time.Now().Add(l.Warm)
 	end := begin.Add(l.Length)
 	var (

@@ -39,22 +39,23 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 	return &Conn{conn: conn, reader: bufio.NewReaderSize(conn, 4096)}, nil
 }
 
-// dialAll opens n connections, or none.
-func dialAll(ctx context.Context, address string, n int) (conns []*Conn, closeAll func(), err error) {
-	closeAll = func() {
-		for _, conn := range conns {
-			conn.Close()
-		}
-	}
+func dialAll(ctx context.Context, address string, n int) ([]*Conn, error) {
+	conns := make([]*Conn, 0, n)
 	for range n {
 		conn, err := Dial(ctx, address)
 		if err != nil {
-			closeAll()
-			return nil, nil, err
+			closeAll(conns)
+			return nil, err
 		}
 		conns = append(conns, conn)
 	}
-	return conns, closeAll, nil
+	return conns, nil
+}
+
+func closeAll(conns []*Conn) {
+	for _, conn := range conns {
+		conn.Close()
+	}
 }
 
 // Close ends the connection.

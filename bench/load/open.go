@@ -24,11 +24,11 @@ type Open struct {
 func (l Open) Run(ctx context.Context) (result Result, used int, err error) {
 	interval := time.Duration(float64(time.Second) / l.Rate)
 	planned := int(l.Length / interval)
-	conns, closeAll, err := dialAll(ctx, l.Address, min(l.Conns, planned))
+	conns, err := dialAll(ctx, l.Address, min(l.Conns, planned))
 	if err != nil {
 		return Result{}, 0, err
 	}
-	defer closeAll()
+	defer closeAll(conns)
 	var (
 		group  sync.WaitGroup
 		taken  atomic.Int64

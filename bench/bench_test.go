@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// tiny is a run that measures nothing and does everything.
+func tiny(t *testing.T, programs string) options {
+	t.Helper()
+	o, err := parse([]string{
+		"--json", "--rounds", "1", "--slice", "60ms", "--warm", "10ms", "--conns", "4", "--storms", "1", "--copies", "40",
+		"--window", "300ms", "--rows", "3000", "--expired", "300",
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.trips, o.programs, o.dir = 20, programs, t.TempDir()
+	return o
+}
+
+// measured runs a benchmark and reads its report.
+func measured(t *testing.T, o options) report {
+	t.Helper()
+	var out bytes.Buffer
+	if err := o.run(t.Context(), &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("%v: %s", err, out.Bytes())
+	}
+	for _, f := range r.Figures {
+		if f.Rate.Median <= 0 || f.P50 <= 0 || f.P999 < f.P50 || f.Name != simulatorAlone && f.Mallocs <= 0 {
+			t.Errorf("not measured: %+v", f)
+		}
+	}
+	for _, v := range r.Verdicts {
+		if v.Value.Median <= 0 || v.Value.Low > v.Value.High {
+			t.Errorf("not compared: %+v", v)
+		}
+	}
+	return r
+}
+
+func needsRedis(t *testing.T) {
+	t.Helper()
+	for _, program := range []string{"redis-server", "valkey-server"} {
+		if _, err := exec.LookPath(program); err == nil {
+			return
+		}
+	}
+	const missing = "needs redis-server or valkey-server on PATH: install one of them"
+	if os.Getenv("CI") == "true" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
+}
+
+func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
+	t.Parallel()
+	needsRedis(t)
+	programs := t.TempDir()
+	if err := build(t.Context(), programs); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("side by side", func(t *testing.T) {
+		t.Parallel()
+		r := measured(t, tiny(t, programs))
+		if len(r.Figures) != 14 || len(r.Verdicts) != len(aims)+2 {
+			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
+		}
+		checkTrips(t, r)
+	})
+	t.Run("with many records", func(t *testing.T) {
+		t.Parallel()
+		o := tiny(t, programs)
+		o.growth = true
+		r := measured(t, o)
+		if len(r.Figures) != 10 || len(r.Verdicts) != 6 {
+			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
+		}
+	})
+}
+
+// checkTrips fails when a variant doesn't go the way that its name says.
+func checkTrips(t *testing.T, r report) {
+	t.Helper()
+	for name, want := range map[string][2]float64{
+		bareHandler: {0, 0}, edgeHandler: {0, 0}, oneGet: {0, 1}, oneSelect: {1, 0}, oneSelectSQL: {1, 0}, plainOrder: {4, 0},
+		replayMemory: {0, 0}, replayRedis: {0, 1}, replayPostgres: {1, 2}, firstOrder: {1, 2}, firstPayment: {3, 2},
+	} {
+		at := slices.IndexFunc(r.Figures, func(f row) bool { return f.Name == name })
+		if at < 0 || r.Figures[at].Postgres == nil || r.Figures[at].Redis == nil {
+			t.Errorf("%s was not counted", name)
+			continue
+		}
+		// The service's own polling comes on top: two a second.
+		if f := r.Figures[at]; *f.Postgres < want[0] || *f.Postgres > want[0]+0.9 || *f.Redis < want[1] || *f.Redis > want[1]+0.9 {
+			t.Errorf("%s: %.2f round trips to PostgreSQL and %.2f to Redis, want %v", name, *f.Postgres, *f.Redis, want)
+		}
+	}
+}
+
+func TestAReportFitsOnAScreen(t *testing.T) {
+	t.Parallel()
+	trips := 16.05
+	r := report{
+		Figures: []row{{Name: plainPaymentAt, Rate: spread{Median: 123456}, P50: 1234.5, P99: 1234.5, P999: 12345.6, Postgres: &trips, Redis: &trips, Mallocs: 12345, Bytes: 2e6, CPU: 12345, Behind: 12345}},
+		Verdicts: []verdict{
+			verdict{Name: firstPayment + " / " + plainPaymentAt, Value: spread{0.75, 0.7, 0.8}, limit: 0.8, Processor: 0.8}.judge(),
+			verdict{Name: "memory", Value: spread{120, 120, 120}, Unit: " MB", limit: -150}.judge(),
+		},
+		At: time.Now(),
+	}
+	var out bytes.Buffer
+	if err := r.print(&out, false); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if width := len([]rune(strings.TrimRight(line, "\n"))); width > 100 {
+			t.Errorf("%d columns: %s", width, line)
+		}
+	}
+	if text := out.String(); !strings.Contains(text, ">= 0.80 SHORT") || !strings.Contains(text, "<= 150 reached") {
+		t.Errorf("the aims are not judged:\n%s", text)
+	}
+}
+
+func TestRatiosAreTakenWithinARound(t *testing.T) {
+	t.Parallel()
+	got := spreadOf(ratios([]float64{10, 100, 30}, []float64{10, 50, 60}))
+	if want := (spread{Median: 1, Low: 0.75, High: 1.5}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if median(nil) != 0 {
+		t.Error("the median of nothing is not zero")
+	}
+}
+
+func TestWrongFlagsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--rounds", "0"}, {"--conns", "-1"}, {"--slice", "0s"}, {"extra"}, {"--rows", "-1"}} {
+		if _, err := parse(args, io.Discard); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+}
