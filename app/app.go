@@ -54,7 +54,7 @@ type App struct {
 }
 
 // memoryBytes bounds L1.
-const memoryBytes = 32 << 20
+const memoryBytes = 16 << 20
 
 // Open finds the stores and wires everything. What it opened it closes again when something fails. A store that has to
 // be downloaded first is announced to out.

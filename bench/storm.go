@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/payonce/payonce/bench/load"
@@ -28,7 +26,7 @@ type storm struct {
 	orders, storms int
 	quiet, stormy  []time.Duration
 	ratios         []float64
-	answered       int
+	longest        time.Duration
 }
 
 // storms lets windows with and without a storm take turns; which one comes first changes.
@@ -80,90 +78,31 @@ func (s *storm) others(ctx context.Context) ([]time.Duration, error) {
 
 // both is the traffic and the storm, which begins with the window.
 func (s *storm) both(ctx context.Context) (latencies []time.Duration, err error) {
-	conns, request, err := s.gather(ctx)
+	crowd, err := s.gather(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		for _, conn := range conns {
-			conn.Close()
-		}
-	}()
-	var group sync.WaitGroup
-	var failed error
-	group.Go(func() { failed = s.rage(ctx, conns, request) })
+	if err := crowd.begin(); err != nil {
+		return nil, errors.Join(err, crowd.end())
+	}
 	latencies, err = s.others(ctx)
-	group.Wait()
-	return latencies, errors.Join(err, failed)
+	took, failed := crowd.took()
+	s.longest = max(s.longest, took)
+	s.storms++
+	return latencies, errors.Join(err, failed, crowd.end())
 }
 
-// gather connects the copies before their moment, and prepares their one request.
-func (s *storm) gather(ctx context.Context) (conns []*load.Conn, request []byte, err error) {
+// gather connects the copies before their moment, in a process of their own.
+func (s *storm) gather(ctx context.Context) (*crowd, error) {
 	t := s.site
 	if t.orders.left() < 1 {
 		if err := t.moreOrders(ctx, 100); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	request = t.paymentsAt(paymentsPath, "storm", stormCard)(nil, t.orders.used)
+	request := t.paymentsAt(paymentsPath, "storm", stormCard)(nil, t.orders.used)
 	t.orders.used++
-	for range s.copies {
-		conn, err := load.Dial(ctx, t.service.address)
-		if err != nil {
-			return conns, nil, err
-		}
-		conns = append(conns, conn)
-	}
-	return conns, request, nil
-}
-
-// rage sends all copies at once. Who is told that the first one is still running asks again when it was told to. All get
-// the same answer in the end.
-func (s *storm) rage(ctx context.Context, conns []*load.Conn, request []byte) error {
-	var (
-		group  sync.WaitGroup
-		mu     sync.Mutex
-		body   []byte
-		failed error
-	)
-	for _, conn := range conns {
-		group.Go(func() {
-			answer, err := insist(ctx, conn, request)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err != nil:
-				failed = errors.Join(failed, err)
-			case body == nil:
-				body = append([]byte{}, answer.Body...)
-			case !bytes.Equal(body, answer.Body):
-				failed = errors.Join(failed, errors.New("two copies got different answers"))
-			}
-			s.answered++
-		})
-	}
-	group.Wait()
-	s.storms++
-	return failed
-}
-
-func insist(ctx context.Context, conn *load.Conn, request []byte) (load.Answer, error) {
-	for {
-		answer, err := conn.Do(request)
-		if err != nil || answer.Status == 201 {
-			return answer, err
-		}
-		if answer.Status != 409 || answer.RetryAfter <= 0 {
-			return answer, fmt.Errorf("a copy was answered %d: %s", answer.Status, answer.Body)
-		}
-		timer := time.NewTimer(answer.RetryAfter)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return answer, ctx.Err()
-		}
-	}
+	return t.stage.crowd(ctx, t.service.address, s.copies, request)
 }
 
 func (s *storm) verdict() verdict {
@@ -172,7 +111,7 @@ func (s *storm) verdict() verdict {
 
 func (s *storm) note() string {
 	return fmt.Sprintf("storm: %d times %d copies of one payment over a pool of %s, the provider taking 300 ms; others: %d orders/s,\n"+
-		"p50 %.1f ms, p99 %.1f ms without and p50 %.1f ms, p99 %.1f ms with it; all %d copies got the same answer",
+		"p50 %.1f ms, p99 %.1f ms without and p50 %.1f ms, p99 %.1f ms with it; every copy had the same answer after %.1f s",
 		s.storms, s.copies, stormPool, besides, ms(load.Percentile(s.quiet, 0.5)), ms(load.Percentile(s.quiet, 0.99)),
-		ms(load.Percentile(s.stormy, 0.5)), ms(load.Percentile(s.stormy, 0.99)), s.answered)
+		ms(load.Percentile(s.stormy, 0.5)), ms(load.Percentile(s.stormy, 0.99)), s.longest.Seconds())
 }

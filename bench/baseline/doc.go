@@ -14,5 +14,6 @@
 //	/payments-1  edge, the provider's call first, and then all rows in one GORM transaction: what is written when
 //	             nobody asks what a crash in between would mean
 //
-// With the argument "simulator" it is the payment provider's stand-in with its book in memory: it answers at once.
+// With the argument "simulator" it is the payment provider's stand-in with its book in memory: it answers at once. With
+// "copies" it is the crowd that sends one request a thousand times.
 package main

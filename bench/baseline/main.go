@@ -29,12 +29,15 @@ func main() {
 }
 
 func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == "copies" {
+		return copies(ctx, os.Args[2:])
+	}
 	command, err := config.Parse(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	level, json := command.Log()
 	log := logging.New(os.Stderr, level, json)
 	defer log.Close()
