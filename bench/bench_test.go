@@ -74,7 +74,7 @@ func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
 	t.Run("side by side", func(t *testing.T) {
 		t.Parallel()
 		r := measured(t, tiny(t, programs))
-		if len(r.Figures) != 14 || len(r.Verdicts) != len(aims)+2 {
+		if len(r.Figures) != 14 || len(r.Verdicts) != len(aims)+3 {
 			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
 		}
 		checkTrips(t, r)

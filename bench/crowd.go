@@ -23,10 +23,10 @@ type crowd struct {
 }
 
 // crowd starts the process and returns when all its connections are open.
-func (s *stage) crowd(ctx context.Context, address string, copies int, request []byte) (*crowd, error) {
+func (s *stage) crowd(ctx context.Context, address string, copies int, within time.Duration, request []byte) (*crowd, error) {
 	c := &crowd{}
 	c.cmd = exec.CommandContext(ctx, filepath.Join(s.programs, "baseline"), "copies", address, strconv.Itoa(copies),
-		base64.StdEncoding.EncodeToString(request))
+		within.String(), base64.StdEncoding.EncodeToString(request))
 	c.cmd.Stderr, c.cmd.SysProcAttr = &c.errors, attributes()
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -51,14 +51,12 @@ func (c *crowd) begin() error {
 	return err
 }
 
-// took waits until every copy has its answer.
-func (c *crowd) took() (time.Duration, error) {
-	line, err := c.stdout.ReadString('\n')
-	if err != nil {
-		return 0, fmt.Errorf("the crowd gave up: %w", err)
+// finished waits until every copy has its answer, the same one.
+func (c *crowd) finished() error {
+	if _, err := c.stdout.ReadString('\n'); err != nil {
+		return fmt.Errorf("the crowd gave up: %w", err)
 	}
-	milliseconds, err := strconv.Atoi(strings.TrimSpace(line))
-	return time.Duration(milliseconds) * time.Millisecond, err
+	return nil
 }
 
 // end waits for the process.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/payonce/payonce/bench/load"
 )
 
 const (
@@ -126,52 +124,47 @@ func (t *site) cleanUp(ctx context.Context, o options, r *report, progress func(
 	if err != nil {
 		return err
 	}
-	s := &storm{site: t, window: min(cleanupWindow, 2*o.window)}
-	if _, err := s.others(ctx); err != nil { // warms up
+	n := &neighbours{site: t, window: min(cleanupWindow, 2*o.window)}
+	if _, err := n.wait(ctx); err != nil { // warms up
 		return err
 	}
-	left, busy := before, time.Duration(0)
-	for pair := 0; left > 0; pair++ {
+	cleanup, quiet, windows := &disturbance{name: "during cleanup"}, &disturbance{name: "without"}, time.Duration(0)
+	for left, round := before, 0; left > 0; round++ {
 		progress(fmt.Sprintf("cleanup: %d of %d left", left, before))
-		var quiet, cleaning []time.Duration
+		var still, cleaning []time.Duration
 		for turn := range 2 {
-			if (pair+turn)%2 == 0 {
-				quiet, err = s.others(ctx)
+			if (round+turn)%2 == 0 {
+				still, err = n.wait(ctx)
 			} else {
-				began := time.Now()
-				cleaning, err = s.besideCleanup(ctx, janitor)
-				busy += time.Since(began)
+				cleaning, err = n.besideCleanup(ctx, janitor)
 			}
 			if err != nil {
 				return err
 			}
 		}
+		windows += n.window
 		if left, err = t.due(ctx); err != nil {
 			return err
 		}
-		if left > 0 || len(s.ratios) == 0 { // in the last window there may have been nothing to clean for most of it
-			s.ratios = append(s.ratios, float64(load.Percentile(cleaning, 0.99))/float64(load.Percentile(quiet, 0.99)))
-			s.quiet, s.stormy = append(s.quiet, quiet...), append(s.stormy, cleaning...)
+		if left > 0 || round == 0 { // in the last window there may have been nothing to clean for most of it
+			cleanup.add(cleaning, still)
+			quiet.add(still, still)
 		}
 		t.service.forgetLog()
 		janitor.forgetLog()
 	}
-	r.Verdicts = append(r.Verdicts, verdict{Name: "others' p99 during cleanup / without", Value: spreadOf(s.ratios), limit: -1.5}.judge())
-	r.Notes = append(r.Notes, fmt.Sprintf("cleanup: %d records in %s, %d windows; others: %d orders/s, p99 %.1f ms without and %.1f ms with it",
-		before, busy.Round(time.Second), len(s.ratios), besides, ms(load.Percentile(slices.Clone(s.quiet), 0.99)), ms(load.Percentile(slices.Clone(s.stormy), 0.99))))
+	r.Verdicts = append(r.Verdicts, cleanup.verdict(1.5))
+	r.Notes = append(r.Notes, fmt.Sprintf("cleanup: %d records in %s; others: %d orders/s, %s, %s.", before, windows, besides, quiet.note(), cleanup.note()))
 	return nil
 }
 
 // besideCleanup is the traffic while the replica that cleans up is awake.
-func (s *storm) besideCleanup(ctx context.Context, janitor *child) ([]time.Duration, error) {
+func (n *neighbours) besideCleanup(ctx context.Context, janitor *child) ([]time.Duration, error) {
 	if err := janitor.thaw(); err != nil {
 		return nil, err
 	}
-	latencies, err := s.others(ctx)
-	if stopped := janitor.freeze(); err == nil {
-		err = stopped
-	}
-	return latencies, err
+	latencies, err := n.wait(ctx)
+	return latencies, errors.Join(err, janitor.freeze())
 }
 
 // due is how many records are to be cleaned up.

@@ -100,12 +100,9 @@ func (s *stage) compare(ctx context.Context, o options, r *report, progress func
 	r.add(all)
 	r.Verdicts = verdicts(all)
 	if o.storms > 0 && o.only == "" {
-		st, err := t.storms(ctx, o, progress)
-		if err != nil {
+		if err := t.storms(ctx, o, r, progress); err != nil {
 			return err
 		}
-		r.Verdicts = append(r.Verdicts, st.verdict())
-		r.Notes = append(r.Notes, st.note())
 	}
 	r.Verdicts = append(r.Verdicts, t.memory())
 	r.Notes = append(r.Notes, explanations...)

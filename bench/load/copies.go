@@ -27,18 +27,20 @@ func Gather(ctx context.Context, address string, n int, request []byte) (*Copies
 // Close ends the connections.
 func (c *Copies) Close() { closeAll(c.conns) }
 
-// Send sends all copies at once. Who is told that the first one is still running asks again when it was told to. It
-// returns how long it took until each had its outcome, and fails unless all outcomes are the same 201.
-func (c *Copies) Send(ctx context.Context) (took time.Duration, err error) {
+// Send sends all copies, evenly within a time or, with none, at once. Who is told that the first one is still running asks
+// again when it was told to. It returns how long it took until each had its outcome, and fails unless all outcomes are the
+// same 201.
+func (c *Copies) Send(ctx context.Context, within time.Duration) (took time.Duration, err error) {
 	var (
 		group sync.WaitGroup
 		mu    sync.Mutex
 		body  []byte
 		began = time.Now()
 	)
-	for _, conn := range c.conns {
-		conn.until(began.Add(patience))
+	for i, conn := range c.conns {
+		conn.until(began.Add(within + patience))
 		group.Go(func() {
+			waitUntil(ctx, began.Add(within*time.Duration(i)/time.Duration(len(c.conns))))
 			answer, failed := insist(ctx, conn, c.request)
 			mu.Lock()
 			defer mu.Unlock()
