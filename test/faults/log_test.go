@@ -16,8 +16,7 @@ import (
 // Nobody reads what the process logs: its pipe is full, and so is its queue. No request waits for that, or is lost.
 func TestF26ALogThatNobodyReads(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{})
-	all := w.holdEverywhere()
+	w := open(t, options{env: unhurried()})
 	unblock := w.harmed.BlockLog()
 	// More than the pipe's 64 KiB and the 4096 lines that wait: each of these requests logs one at least.
 	const flood = 6000
@@ -27,6 +26,7 @@ func TestF26ALogThatNobodyReads(t *testing.T) {
 			t.Fatalf("with its log blocked it answers %s", resp)
 		}
 	}
+	all := w.holdEverywhere()
 	w.release()
 	w.collect(all)
 	if took := time.Since(began); took > slack {
