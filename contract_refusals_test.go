@@ -8,9 +8,9 @@ import (
 
 const goodOrder = `{"amount":1999,"currency":"EUR"}`
 
-// TestEveryRefusalIsTheProblemOfTheContract is sections 3 and 4 of the contract as a table. Nothing in it may burn the
-// key: each key is used again, rightly, at the end.
-func TestEveryRefusalIsTheProblemOfTheContract(t *testing.T) {
+// TestEveryRefusalIsItsProblem has what is wrong with a request's headers and with its body, and the problem for it. None of them
+// may spend the key: each key is used again, rightly, at the end.
+func TestEveryRefusalIsItsProblem(t *testing.T) {
 	t.Parallel()
 	s := startService(t, nil)
 	big := `{"amount":1999,"currency":"EUR","metadata":{"a":"` + strings.Repeat("x", 70_000) + `"}}`
@@ -58,6 +58,10 @@ func TestEveryRefusalIsTheProblemOfTheContract(t *testing.T) {
 		{"large body", call{body: big, key: "k1"}, 413, "body-too-large"},
 		{"another media type", call{body: goodOrder, key: "k1", header: h("Content-Type", "text/plain")}, 415, "unsupported-media-type"},
 		{"another charset", call{body: goodOrder, key: "k1", header: h("Content-Type", "application/json; charset=latin1")}, 415, "unsupported-media-type"},
+		{"charset utf8", call{body: goodOrder, key: "k1", header: h("Content-Type", "application/json; charset=utf8")}, 415, "unsupported-media-type"},
+		{"an unknown parameter of the media type", call{body: goodOrder, key: "k1", header: h("Content-Type", "application/json; version=1")}, 415, "unsupported-media-type"},
+		{"an unknown parameter behind the charset", call{body: goodOrder, key: "k1", header: h("Content-Type", "application/json; charset=utf-8; q=1")}, 415, "unsupported-media-type"},
+		{"a suffix", call{body: goodOrder, key: "k1", header: h("Content-Type", "application/merge-patch+json")}, 415, "unsupported-media-type"},
 		{"encoded body", call{body: goodOrder, key: "k1", header: h("Content-Encoding", "gzip")}, 415, "unsupported-media-type"},
 		{"unknown currency", call{body: `{"amount":1,"currency":"XYZ"}`, key: "k1"}, 422, "validation-failed"},
 		{"zero amount", call{body: `{"amount":0,"currency":"EUR"}`, key: "k1"}, 422, "validation-failed"},
@@ -68,11 +72,18 @@ func TestEveryRefusalIsTheProblemOfTheContract(t *testing.T) {
 		{"free items", call{body: `{"currency":"EUR","items":[{"name":"a","quantity":1,"unit_amount":0}]}`, key: "k1"}, 422, "validation-failed"},
 		{"NUL in a reference", call{body: `{"amount":1,"currency":"EUR","reference":"a\u0000"}`, key: "k1"}, 422, "validation-failed"},
 		{"half a surrogate pair", call{body: `{"amount":1,"currency":"EUR","metadata":{"a":"\ud800"}}`, key: "k1"}, 400, "malformed-request"},
-		{"null for an amount", call{body: `{"amount":null,"currency":"EUR"}`, key: "k1"}, 400, "malformed-request"},
+		{"null for the body", call{body: `null`, key: "k1"}, 400, "malformed-request"},
+		{"null in metadata", call{body: `{"amount":1,"currency":"EUR","metadata":{"a":null}}`, key: "k1"}, 400, "malformed-request"},
+		{"null in items", call{body: `{"amount":1,"currency":"EUR","items":[null]}`, key: "k1"}, 400, "malformed-request"},
+		{"null for an unknown member", call{body: `{"amount":1,"currency":"EUR","colour":null}`, key: "k1"}, 400, "malformed-request"},
+		{"null for the amount and no items", call{body: `{"amount":null,"currency":"EUR"}`, key: "k1"}, 422, "validation-failed"},
+		{"null for a price", call{body: `{"amount":1,"currency":"EUR","items":[{"name":"a","quantity":1,"unit_amount":null}]}`, key: "k1"}, 422, "validation-failed"},
+		{"an item without a price", call{body: `{"currency":"EUR","items":[{"name":"a","quantity":1,"unit_amount":1},{"name":"b","quantity":1}]}`, key: "k1"}, 422, "validation-failed"},
 		{"neither amount nor items", call{body: `{"currency":"EUR"}`, key: "k1"}, 422, "validation-failed"},
 		{"amount that is not the sum", call{body: `{"amount":5,"currency":"EUR","items":[{"name":"a","quantity":2,"unit_amount":2}]}`, key: "k1"}, 422, "validation-failed"},
 		{"overflowing items", call{body: `{"currency":"EUR","items":[{"name":"a","quantity":9223372036854775807,"unit_amount":9223372036854775807}]}`, key: "k1"}, 422, "validation-failed"},
 		{"card number in metadata", call{body: `{"amount":1,"currency":"EUR","metadata":{"card":"4242 4242 4242 4242"}}`, key: "k1"}, 422, "validation-failed"},
+		{"return address of another scheme", call{path: "/v1/payments", body: `{"order_id":"ord_01jd8x7w4n9q2m5k3r6t8v0y1z","payment_method":"pm_card_visa","return_url":"javascript:alert(1)"}`, key: "k1"}, 422, "validation-failed"},
 		{"payment method of another form", call{path: "/v1/payments", body: `{"order_id":"ord_01jd8x7w4n9q2m5k3r6t8v0y1z","payment_method":"card"}`, key: "k1"}, 422, "validation-failed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

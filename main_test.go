@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/payonce/payonce/test/stores"
+	"github.com/payonce/payonce/test/service"
 )
 
-func TestMain(m *testing.M) { os.Exit(stores.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(service.Main(m)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -13,10 +14,11 @@ import (
 
 // metered are two replicas whose every word to the stores is counted.
 type metered struct {
-	first, second *service
+	first, second *api
 	postgres      *proxy.Postgres
 	redis         *proxy.Redis
 	flush         func()
+	idle          float64 // round trips to Postgres per second without requests
 }
 
 func startMetered(t *testing.T) *metered {
@@ -53,24 +55,32 @@ func startMetered(t *testing.T) *metered {
 }
 
 // times is over how many requests a path is counted.
-const times = 40
+const times = 60
 
-// of measures round trips per request, over enough requests that the watch's two polls a second round away.
+// measureIdle counts what the monitors and the jobs ask of Postgres in a while without requests.
+func (m *metered) measureIdle() {
+	before, began := m.postgres.Trips(), time.Now()
+	<-time.After(3 * time.Second)
+	m.idle = float64(m.postgres.Trips()-before) / time.Since(began).Seconds()
+}
+
+// of measures round trips per request, without those that are made in so much time anyway.
 func (m *metered) of(request func(i int)) (postgres, redis float64) {
-	before := [2]int64{m.postgres.Trips(), m.redis.Trips()}
+	before, began := [2]int64{m.postgres.Trips(), m.redis.Trips()}, time.Now()
 	for i := range times {
 		request(i)
 	}
-	return float64(m.postgres.Trips()-before[0]) / times, float64(m.redis.Trips()-before[1]) / times
+	idle := m.idle * time.Since(began).Seconds()
+	return (float64(m.postgres.Trips()-before[0]) - idle) / times, float64(m.redis.Trips()-before[1]) / times
 }
 
 // TestTheBudgetOfRoundTripsIsKept counts what each path costs. Publishing an outcome, and rolling a transaction back that
-// found its key taken, are round trips as well, but nobody's answer waits for the second; so they are counted and named here.
+// found its key taken, are round trips as well, but no answer waits for the second; so they are counted and named here.
 func TestTheBudgetOfRoundTripsIsKept(t *testing.T) {
 	t.Parallel()
 	m := startMetered(t)
 	orders, payments, spare := make([]string, times), make([]string, times), make([]string, times)
-	order := func(s *service, key string) answer {
+	order := func(s *api, key string) answer {
 		return s.do(t, call{method: "POST", path: "/v1/orders", key: key, body: goodOrder})
 	}
 	cancel := func(order, key string) {
@@ -88,6 +98,20 @@ func TestTheBudgetOfRoundTripsIsKept(t *testing.T) {
 	for i := range spare {
 		spare[i] = order(m.first, fmt.Sprint("spare", i)).text(t, "id")
 	}
+	held := make([]string, times)
+	later := func(what, key, payment, body string) {
+		if got := m.first.do(t, call{method: "POST", path: "/v1/payments/" + payment + "/" + what, key: key, body: body}); got.status >= 300 {
+			t.Fatalf("%s: got %d %s", what, got.status, got.body)
+		}
+	}
+	for i := range held {
+		order := order(m.first, fmt.Sprint("to-hold", i)).text(t, "id")
+		held[i] = m.first.do(t, call{
+			method: "POST", path: "/v1/payments", key: fmt.Sprint("hold", i),
+			body: `{"order_id":"` + order + `","payment_method":"pm_card_visa","capture_method":"manual"}`,
+		}).text(t, "id")
+	}
+	m.measureIdle()
 	for _, path := range []struct {
 		name            string
 		postgres, redis float64
@@ -100,6 +124,17 @@ func TestTheBudgetOfRoundTripsIsKept(t *testing.T) {
 		{"first payment: T1 in two, T2 in one; gate, publish", 3, 2, func(i int) {
 			payments[i] = m.first.pay(t, fmt.Sprint("p", i), orders[i], "pm_card_visa").text(t, "id")
 		}},
+		{"first capture: T1 in two, T2 in two, for it reads under locks; gate, publish", 4, 2, func(i int) {
+			later("capture", fmt.Sprint("cap", i), held[i], `{"amount":100,"final":false}`)
+		}},
+		{"first void: T1 in two, T2 in two; gate, publish", 4, 2, func(i int) { later("cancel", fmt.Sprint("void", i), held[i], "") }},
+		{"first refund: T1 in two, T2 in two; gate, publish", 4, 2, func(i int) {
+			later("refunds", fmt.Sprint("ref", i), payments[i], `{"amount":100}`)
+		}},
+		{"replay of a refund from memory", 0, 0, func(i int) { later("refunds", fmt.Sprint("ref", i), payments[i], `{"amount":100}`) }},
+		{"replay of a capture from Redis: gate", 0, 1, func(i int) {
+			m.second.do(t, call{method: "POST", path: "/v1/payments/" + held[i] + "/capture", key: fmt.Sprint("cap", i), body: `{"amount":100,"final":false}`})
+		}},
 		{"replay from memory", 0, 0, func(i int) { m.first.pay(t, fmt.Sprint("p", i), orders[i], "pm_card_visa") }},
 		{"key of another request, known from memory", 0, 0, func(i int) { m.first.pay(t, fmt.Sprint("p", i), orders[i], "pm_other") }},
 		{"replay from Redis: gate", 0, 1, func(i int) { m.second.pay(t, fmt.Sprint("p", i), orders[i], "pm_card_visa") }},
@@ -109,6 +144,9 @@ func TestTheBudgetOfRoundTripsIsKept(t *testing.T) {
 		}},
 		{"refused by the order's state: T1's look-up, rollback, what stands in the way; gate, hint removed", 3, 2, func(i int) {
 			m.first.pay(t, fmt.Sprint("again", i), orders[i], "pm_card_visa")
+		}},
+		{"refused by its route's rules: gate, look-up; no hint", 1, 1, func(i int) {
+			m.first.do(t, call{method: "POST", path: "/v1/orders", key: fmt.Sprint("wrong", i), body: `{"amount":0,"currency":"EUR"}`})
 		}},
 		{"a resource is read", 1, 0, func(i int) { m.first.do(t, call{method: "GET", path: "/v1/payments/" + payments[i]}) }},
 		{"first cancel of an order: look-up, commit; gate, publish", 2, 2, func(i int) { cancel(spare[i], fmt.Sprint("c", i)) }},

@@ -1,5 +1,5 @@
-// Package handlers holds payonce's resources, one to a file: bind the request, call, render.
+// Package handlers holds payonce's resources, one per file: bind the request, call, render.
 //
 // A request that changes something is described, not done: its handler returns the work, and the idempotency middleware
-// runs it once. Errors are returned, and [Problem] is the one table that says what a client is told about them.
+// runs it once. Errors are returned; errors.go is the one table from errors to the problems that clients see.
 package handlers

@@ -1,27 +1,25 @@
 package handlers
 
 import (
-	"time"
-
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 
-	"github.com/payonce/payonce/cursor"
+	"github.com/payonce/payonce/internal/cursor"
+	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/middleware"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
-	"github.com/payonce/payonce/wire"
 )
 
 // Events are the routes under /v1/events.
 type Events struct {
-	events  *repository.Events
-	cursors *cursor.Codec
+	events    *repository.Events
+	cursors   *cursor.Codec
+	positions *cursor.Sealer
 }
 
 // NewEvents returns the handlers.
-func NewEvents(events *repository.Events, cursors *cursor.Codec) *Events {
-	return &Events{events: events, cursors: cursors}
+func NewEvents(events *repository.Events, cursors *cursor.Codec, positions *cursor.Sealer) *Events {
+	return &Events{events: events, cursors: cursors, positions: positions}
 }
 
 // Get shows an event.
@@ -36,7 +34,7 @@ func NewEvents(events *repository.Events, cursors *cursor.Codec) *Events {
 //	@Failure		404	{object}	problem.Problem	"not-found"
 //	@Router			/v1/events/{id} [get]
 func (h *Events) Get(c *gin.Context) error {
-	if _, err := query(c); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	id, err := pathID(c, models.PrefixEvent)
@@ -48,35 +46,4 @@ func (h *Events) Get(c *gin.Context) error {
 		return err
 	}
 	return reply(c, wire.NewEvent(event))
-}
-
-// List shows the merchant's event log.
-//
-//	@Summary		List events
-//	@Description	Lists what was committed, newest first: one event for each change, however often its request was sent.
-//	@Tags			Events
-//	@ID				listEvents
-//	@Produce		json
-//	@Success		200	{object}	List[wire.Event]
-//	@Router			/v1/events [get]
-func (h *Events) List(c *gin.Context) error {
-	values, err := query(c, "limit", "cursor")
-	if err != nil {
-		return err
-	}
-	lister := lister{h.cursors, "events", middleware.IdentityOf(c).Merchant}
-	page, err := lister.page(values)
-	if err != nil {
-		return err
-	}
-	rows, err := h.events.List(c.Request.Context(), lister.merchant, page)
-	if err != nil {
-		return err
-	}
-	list, err := rendered(lister, page, rows, func(e *models.Event) (time.Time, uuid.UUID) { return e.CreatedAt, e.ID },
-		func(e *models.Event) (wire.Event, error) { return wire.NewEvent(e), nil })
-	if err != nil {
-		return err
-	}
-	return reply(c, list)
 }

@@ -4,42 +4,56 @@ import (
 	"context"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/payonce/payonce/problem"
+	"github.com/payonce/payonce/internal/problem"
+	"github.com/payonce/payonce/internal/wire"
 )
 
 // Health are /healthz and /readyz.
 type Health struct {
-	postgres func(ctx context.Context) error
-	redis    func(ctx context.Context) error
-	closing  atomic.Bool
+	postgres StoreState
+	redis    StoreState
+	closing  atomic.Pointer[time.Time]
 }
+
+// StoreState asks a store: nil while it can be used. since is when it was last known to be usable, or first known not to be; it
+// counts only beside an error, and zero means that nothing is known.
+type StoreState func(ctx context.Context) (since time.Time, err error)
 
 // NewHealth returns the handlers over what asks the stores.
-func NewHealth(postgres, redis func(ctx context.Context) error) *Health {
-	return &Health{postgres: postgres, redis: redis}
+func NewHealth(postgres, redis StoreState) *Health { return &Health{postgres: postgres, redis: redis} }
+
+// Close makes the service unready, before it stops accepting connections.
+func (h *Health) Close() {
+	now := time.Now()
+	h.closing.CompareAndSwap(nil, &now)
 }
 
-// Close makes the service unready, before it stops to accept requests.
-func (h *Health) Close() { h.closing.Store(true) }
+// Closing reports whether Close was called.
+func (h *Health) Closing() bool { return h.closing.Load() != nil }
 
-// Readiness is what /readyz answers.
+// Readiness is what /readyz answers. It names no host and no reason: anybody may ask; the log has them.
 type Readiness struct {
-	Status   string `json:"status" enums:"ready,unready" example:"ready"`
-	Postgres string `json:"postgres" enums:"up,down" example:"up"`
-	Redis    string `json:"redis" enums:"up,down" example:"up"` // reported, not required
+	Status            string  `json:"status" enums:"ready,unready" example:"ready"`
+	Postgres          string  `json:"postgres" enums:"up,down" example:"up"`
+	PostgresDownSince *string `json:"postgres_down_since" extensions:"x-nullable" format:"date-time" example:"2026-11-23T12:00:00.123456Z"`
+	Redis             string  `json:"redis" enums:"up,down" example:"up"` // reported, not required
+	RedisDownSince    *string `json:"redis_down_since" extensions:"x-nullable" format:"date-time" example:"2026-11-23T12:00:00.123456Z"`
+	StoppingSince     *string `json:"stopping_since" extensions:"x-nullable" format:"date-time" example:"2026-11-23T12:00:00.123456Z"` // since then the service is unready because it will end
 }
 
 // Alive says that the process runs.
 //
-//	@Summary	Is the process alive?
-//	@Tags		Operations
-//	@ID			healthz
-//	@Produce	json
-//	@Success	200	{object}	Liveness
-//	@Router		/healthz [get]
+//	@Summary		Is the process alive?
+//	@Description	Answers as long as the process runs, whatever its stores do: for a supervisor that restarts it.
+//	@Tags			Operations
+//	@ID				healthz
+//	@Produce		json
+//	@Success		200	{object}	Liveness
+//	@Router			/healthz [get]
 func (h *Health) Alive(c *gin.Context) error { return reply(c, Liveness{Status: "alive"}) }
 
 // Liveness is what /healthz answers.
@@ -47,22 +61,30 @@ type Liveness struct {
 	Status string `json:"status" enums:"alive" example:"alive"`
 }
 
-// Ready says whether the service can serve: Postgres answers, read-only or not.
+// Ready says whether the service can serve: Postgres answers, read-only or not, and the service is not about to end. What is down
+// has the time since when.
 //
-//	@Summary	Is the service ready?
-//	@Tags		Operations
-//	@ID			readyz
-//	@Produce	json
-//	@Success	200	{object}	Readiness
-//	@Failure	503	{object}	Readiness
-//	@Router		/readyz [get]
+//	@Summary		Is the service ready?
+//	@Description	200 while PostgreSQL answers, read-only or not, and the service isn't about to stop: for a load balancer. Redis is reported, not required.
+//	@Tags			Operations
+//	@ID				readyz
+//	@Produce		json
+//	@Success		200	{object}	Readiness	"Send requests"
+//	@Failure		503	{object}	Readiness	"Send none"
+//	@Router			/readyz [get]
 func (h *Health) Ready(c *gin.Context) error {
-	ready := Readiness{Status: "ready", Postgres: state(h.postgres(c.Request.Context())), Redis: state(h.redis(c.Request.Context()))}
-	if ready.Postgres == "up" && !h.closing.Load() {
+	ready := Readiness{Status: "ready"}
+	ready.Postgres, ready.PostgresDownSince = h.postgres.text(c.Request.Context())
+	ready.Redis, ready.RedisDownSince = h.redis.text(c.Request.Context())
+	if closing := h.closing.Load(); closing != nil {
+		since := wire.Time(*closing)
+		ready.StoppingSince = &since
+	}
+	if ready.Postgres == "up" && ready.StoppingSince == nil {
 		return reply(c, ready)
 	}
 	ready.Status = "unready"
-	body, err := encode(ready)
+	body, err := wire.Encode(ready)
 	if err != nil {
 		return err
 	}
@@ -70,11 +92,16 @@ func (h *Health) Ready(c *gin.Context) error {
 	return nil
 }
 
-func state(err error) string {
-	if err != nil {
-		return "down"
+func (ask StoreState) text(ctx context.Context) (state string, downSince *string) {
+	since, err := ask(ctx)
+	switch {
+	case err == nil:
+		return "up", nil
+	case since.IsZero():
+		return "down", nil
 	}
-	return "up"
+	text := wire.Time(since)
+	return "down", &text
 }
 
 // ProblemIndex lists the problems that the API answers with.

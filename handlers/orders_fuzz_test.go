@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/payonce/payonce/internal/strictjson"
+	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/models"
-	"github.com/payonce/payonce/strictjson"
-	"github.com/payonce/payonce/wire"
 )
 
 // FuzzOrderTotal: whatever a client sends for an order, what it costs is exactly what was asked for, or it is refused. Money
@@ -56,10 +56,10 @@ func FuzzOrderTotal(f *testing.F) {
 func cost(in CreateOrder) (*big.Int, bool) {
 	sum := new(big.Int)
 	for _, item := range in.Items {
-		if item.Quantity < 1 || item.UnitAmount < 0 {
+		if item.Quantity < 1 || item.UnitAmount == nil || *item.UnitAmount < 0 {
 			return nil, false
 		}
-		sum.Add(sum, new(big.Int).Mul(big.NewInt(item.Quantity), big.NewInt(item.UnitAmount)))
+		sum.Add(sum, new(big.Int).Mul(big.NewInt(item.Quantity), big.NewInt(*item.UnitAmount)))
 	}
 	if in.Amount == nil {
 		return sum, len(in.Items) > 0

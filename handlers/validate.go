@@ -1,15 +1,16 @@
 package handlers
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/payonce/payonce/cardnumber"
+	"github.com/payonce/payonce/internal/cardnumber"
+	"github.com/payonce/payonce/internal/problem"
+	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/models"
-	"github.com/payonce/payonce/problem"
 )
 
 // ValidationError lists every value that is of the right type and not acceptable.
@@ -53,6 +54,31 @@ func (v *checks) optional(pointer string, value *string, most int) {
 	}
 }
 
+// amount checks an amount that may be left out; 0 then.
+func (v *checks) amount(pointer string, value *int64) int64 {
+	if value == nil {
+		return 0
+	}
+	if *value < 1 {
+		v.fail(pointer, "minimum", "must be at least 1, in minor units; leave it out for all that is left")
+	}
+	return *value
+}
+
+// time reads a time that may be left out, in microseconds.
+func (v *checks) time(pointer string, value *string) *time.Time {
+	if value == nil {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, *value)
+	if err != nil {
+		v.fail(pointer, "format", "must be a time like 2026-11-23T12:00:00Z (RFC 3339)")
+		return nil
+	}
+	at = at.UTC().Truncate(time.Microsecond)
+	return &at
+}
+
 const (
 	maxMetadata      = 50
 	maxMetadataKey   = 40
@@ -85,7 +111,7 @@ func (v *checks) metadata(pairs map[string]string) models.JSON {
 	if pairs == nil {
 		return models.JSON("{}")
 	}
-	text, err := json.Marshal(pairs)
+	text, err := wire.Encode(pairs)
 	if err != nil {
 		v.fail("/metadata", "encoding", "can't be encoded")
 	}

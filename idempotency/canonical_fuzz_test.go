@@ -10,8 +10,8 @@ import (
 	"github.com/payonce/payonce/test/jsonjudge"
 )
 
-// FuzzCanonical holds Canonical to a judge who understands texts by other means: what is taken, that a form is its own
-// form, and that two texts have one form exactly when they are one value. Two texts that came about by themselves are
+// FuzzCanonical holds Canonical to a judge that understands texts by other means, and to jsontext: what is taken, the bytes
+// of the form, that a form is its own form, and that two texts have one form exactly when they are one value. Two texts that came about by themselves are
 // hardly ever one value, so the first one is also spelled in another way, which the seed chooses.
 func FuzzCanonical(f *testing.F) {
 	for i, seed := range [][2]string{
@@ -26,6 +26,9 @@ func FuzzCanonical(f *testing.F) {
 		{`{"\n":1,"A":2}`, `{"A":2,"\u000a":1}`},
 		{"\xef\xbb\xbf1", "\"\xff\""},
 		{`null`, `"null"`},
+		{`{"\ud83d\ude00":1,"\uff5e":2}`, `{"b":[true,false,null,{"d":1,"c":2.50}],"a":-0.0}`},
+		{`"\u0000\u001f\u007f\/\u2028"`, "\"\x1f\""},
+		{`{"a":1} x`, `{"":{"":[]}}`},
 		{`{"amount":1999,"currency":"EUR","metadata":{"a":"\\\"\/"}}`, `{"items":[{"name":"Tea","quantity":2,"unit_amount":350}]}`},
 	} {
 		f.Add([]byte(seed[0]), []byte(seed[1]), uint64(i))
@@ -57,7 +60,9 @@ func checkForm(t *testing.T, text []byte) ([]byte, jsonjudge.Text, bool) {
 	if !bytes.HasPrefix(form, []byte("before")) {
 		t.Fatalf("Canonical(%q) changed what stood before", text)
 	}
-	if form = form[len("before"):]; err != nil {
+	form = form[len("before"):]
+	compareWithJSONText(t, text, withinLimits(read), form, err)
+	if err != nil {
 		checkRefusal(t, text, form, err)
 		return nil, read, false
 	}
@@ -80,10 +85,14 @@ func checkRefusal(t *testing.T, text, form []byte, err error) {
 	}
 }
 
-// acceptable says whether a JSON text is within what is documented: nothing that two readers could take differently, and
-// the limits of depth, digits and powers of ten.
+// acceptable: a JSON text without anything that two readers could understand differently, and within the limits.
 func acceptable(text jsonjudge.Text) bool {
-	if text.Duplicate || text.LoneSurrogate || text.Depth > 32 {
+	return !text.Duplicate && !text.LoneSurrogate && withinLimits(text)
+}
+
+// withinLimits: the documented limits of depth, digits and powers of ten.
+func withinLimits(text jsonjudge.Text) bool {
+	if text.Depth > 32 {
 		return false
 	}
 	for _, n := range text.Numbers {

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/payonce/payonce/idempotency"
 	"pgregory.net/rapid"
+
+	"github.com/payonce/payonce/idempotency"
 )
 
 func canonical(text string) (string, error) {

@@ -97,14 +97,10 @@ func hexRune(b []byte) rune {
 	}
 	r := rune(0)
 	for _, c := range b[2:6] {
-		switch {
-		case isDigit(c):
-			r = r<<4 | rune(c-'0')
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
+		if !isHex(c) {
 			return -1
 		}
+		r = r<<4 | rune(hexValue(c))
 	}
 	return r
 }

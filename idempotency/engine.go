@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Options are the engine's limits; a zero field takes its default.
+// Options are the engine's limits and what it works with; a zero field takes its default.
 type Options struct {
 	Lease            time.Duration // how long a claim is held before others may take it over; default 30 s
-	CompletionBudget time.Duration // what T2 needs after the call's deadline; default 5 s
+	CompletionBudget time.Duration // what the completion needs after the call's deadline; default 5 s
 	BeginBudget      time.Duration // for everything up to and including the first commit; default 5 s
 	MaxWait          time.Duration // upper bound of Request.Wait; default 10 s
 	MaxWaiters       int           // at most this many requests of the process wait at once; default 512
-	Gate             Gate          // nil: Postgres alone
-	Memory           Memory        // nil: no L1
-	Observer         Observer      // nil: nobody listens
+	FastPath         FastPath      // nil: Postgres alone
+	LocalCache       *LocalCache   // L1; nil: none
+	Observer         Observer      // nil: none
 	Log              *slog.Logger  // nil: slog.Default
 }
 
@@ -27,8 +27,7 @@ type Engine[T any] struct {
 	opt     Options
 	flights flights
 	waiters chan struct{}
-	opener  Opener[T] // nil: the store has none
-	guess   guess
+	trust   cacheTrust
 }
 
 // New returns an engine over a store. The resumer may be nil where there are no external operations.
@@ -41,23 +40,18 @@ func New[T any](store Store[T], resumer Resumer[T], opt Options) *Engine[T] {
 	if opt.Observer == nil {
 		opt.Observer = silent{}
 	}
-	if opt.Gate == nil {
-		opt.Gate = openGate{}
-	}
-	if opt.Memory == nil {
-		opt.Memory = noMemory{}
+	if opt.FastPath == nil {
+		opt.FastPath = noFastPath{}
 	}
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	e := &Engine[T]{
+	return &Engine[T]{
 		store: store, resumer: resumer, opt: opt,
 		flights: flights{running: map[recordID]*flight{}},
 		waiters: make(chan struct{}, opt.MaxWaiters),
-		guess:   newGuess(),
+		trust:   newCacheTrust(),
 	}
-	e.opener, _ = store.(Opener[T])
-	return e
 }
 
 func positive[N int | time.Duration](value, otherwise N) N {
@@ -68,150 +62,148 @@ func positive[N int | time.Duration](value, otherwise N) N {
 }
 
 // Do answers the request: with a replay, by doing the work now, or with an error that says why neither happened.
-// A client that hangs up changes nothing from the moment on that the authority is asked.
+// A client that hangs up changes nothing from the moment on that the store is asked.
 func (e *Engine[T]) Do(ctx context.Context, req Request, work Work[T]) (Outcome, error) {
-	e.opt.Observer.Step(ctx, StepReceived)
-	out, err := e.waited(ctx, req, work)
-	e.opt.Observer.Finished(ctx, label(out, err))
-	return out, err
+	return e.DoLazily(ctx, req, func() (Work[T], error) { return work, nil })
 }
 
-// once makes one attempt: L1, then the process's own flights, then the fast path, then the authority.
-func (e *Engine[T]) once(ctx context.Context, req Request, work Work[T]) (Outcome, error) {
-	if rec := e.opt.Memory.Get(req.Tenant, req.KeyHash); rec != nil {
-		return e.admitted(req, func() (Outcome, error) { return answer(req, rec, LevelMemory) })
+// DoLazily is Do for work that has to be read from the request first. A replay from L1 doesn't read it. An error of bind
+// refuses the request, but not before its key was looked up: a stored outcome is replayed also to a request that today's
+// rules would refuse. bind is called once at most.
+func (e *Engine[T]) DoLazily(ctx context.Context, req Request, bind func() (Work[T], error)) (Outcome, error) {
+	e.opt.Observer.Step(ctx, StepReceived)
+	req.ran = new(bool)
+	work := &binding[T]{bind: bind}
+	r := e.attempt(ctx, req, work)
+	if r.inFlight() != nil && req.Wait > 0 {
+		r = e.attemptAgain(ctx, req, work, r)
 	}
-	if others := e.flights.enter(req.id()); others != nil {
-		return e.admitted(req, func() (Outcome, error) {
-			return Outcome{}, &InFlightError{RetryAfter: time.Second, done: others}
-		})
+	e.opt.Observer.Finished(ctx, r.end(req.Method, req.Route, work.operation()))
+	return r.outcome, r.err
+}
+
+// attempt answers from L1, or else through the process's own flights: one request with a key asks the stores, and its
+// copies are answered with what that one learns.
+func (e *Engine[T]) attempt(ctx context.Context, req Request, work *binding[T]) result {
+	_, end := e.opt.Observer.Start(ctx, SpanLocalCache)
+	rec := e.opt.LocalCache.Get(req.Tenant, req.KeyHash)
+	end(nil)
+	if rec != nil {
+		return e.admitted(req, func() result { return replay(req, rec, SourceMemory) })
 	}
-	defer e.flights.leave(req.id())
-	return e.lead(ctx, req, work)
+	flight, leads := e.flights.enter(req.id())
+	if leads {
+		return e.runLeader(ctx, req, flight, work)
+	}
+	return e.admitted(req, func() result {
+		req.Limiter = "" // counted once
+		return e.follow(ctx, req, flight, work)
+	})
 }
 
 // admitted counts what never reaches the shared limiter against the limiter inside the process.
-func (e *Engine[T]) admitted(req Request, then func() (Outcome, error)) (Outcome, error) {
-	admission := e.opt.Gate.Admit(req.Limiter)
+func (e *Engine[T]) admitted(req Request, then func() result) result {
+	admission := e.opt.FastPath.Admit(req.Limiter)
 	if !admission.Allowed {
-		return Outcome{Admission: admission}, &LimitedError{admission}
+		return result{outcome: Outcome{Admission: admission}, err: &LimitedError{admission}}
 	}
-	out, err := then()
-	out.Admission = admission
-	return out, err
+	r := then()
+	r.outcome.Admission = admission
+	return r
 }
 
-// lead is the only request of this process with this key: it passes the fast path and asks the authority.
-func (e *Engine[T]) lead(ctx context.Context, req Request, work Work[T]) (out Outcome, err error) {
-	entry := e.opt.Gate.Enter(ctx, req)
+// runLeader answers the only request of this process with its key: from the fast path, or else from the store.
+func (e *Engine[T]) runLeader(ctx context.Context, req Request, flight *flight, work *binding[T]) (r result) {
+	defer func() { e.flights.leave(req.id(), r) }() // also when the work panics: nothing is known then
+	req.flight = flight
+	bound, refusal := work.read()
+	if refusal != nil {
+		return e.refuse(ctx, req, refusal)
+	}
+	looked, end := e.opt.Observer.Start(ctx, SpanFastPath)
+	known := e.opt.FastPath.LookupAndMark(looked, req)
+	end(nil)
 	e.opt.Observer.Step(ctx, StepEntered)
+	defer func() { r.outcome.Admission = known.Admission }()
 	switch {
-	case !entry.Admission.Allowed:
-		return Outcome{Admission: entry.Admission}, &LimitedError{entry.Admission}
-	case entry.Record != nil:
-		e.opt.Memory.Put(entry.Record)
-		out, err = answer(req, entry.Record, LevelRedis)
-		out.Admission = entry.Admission
-		return out, err
-	case entry.Hinted:
-		return Outcome{Admission: entry.Admission}, &InFlightError{RetryAfter: time.Second}
+	case !known.Admission.Allowed:
+		return failed(&LimitedError{known.Admission})
+	case known.Record != nil:
+		return e.replayCached(req, known.Record)
+	case known.InFlight:
+		return e.answerMarked(ctx, req)
 	}
 	// The client may hang up; what begins here ends under the server's own deadlines.
 	ctx = context.WithoutCancel(ctx)
-	hinted := work.External == nil // a panic: only a local effect is known to be rolled back by it
+	marked := bound.External == nil // a panic: only a local effect is known to be rolled back by it
 	defer func() {
-		if hinted {
-			e.opt.Gate.Leave(ctx, req, entry.Token)
+		if marked {
+			e.opt.FastPath.ReleaseMarker(ctx, req, known.Marker)
 		}
 	}()
-	req.unseen = entry.Unseen
-	out, rec, err := e.authority(ctx, req, work)
-	out.Admission = entry.Admission
-	_, open := errors.AsType[*openError](err)
-	hinted = !open
-	if rec != nil && rec.State == Completed {
+	req.unseen, req.claimID = known.Unseen, NewClaimID()
+	answer := e.executeOrReplay(ctx, req, bound)
+	marked = !answer.keyTaken
+	if rec := answer.record; rec != nil && rec.State == Completed {
 		e.publish(ctx, rec)
-		hinted = false // replaced
+		marked = false // replaced
 	}
-	return out, err
+	return answer
 }
 
-// authority executes the work or finds out what became of it. The record is what was learned, for the caches.
-func (e *Engine[T]) authority(ctx context.Context, req Request, work Work[T]) (Outcome, *Record, error) {
-	if out, rec, done, err := e.looked(ctx, req); done {
-		return out, rec, err
+// executeOrReplay asks the store: it executes the work, or finds out what became of it.
+func (e *Engine[T]) executeOrReplay(ctx context.Context, req Request, work Work[T]) result {
+	if r, found := e.findBeforeWrite(ctx, req); found {
+		return r
 	}
 	if work.External != nil {
-		return e.external(ctx, req, work.External)
+		return e.runExternal(ctx, req, work.External)
 	}
-	return e.local(ctx, req, work.Local)
+	r := e.withPrerequisite(ctx, func() result { return e.runLocal(ctx, req, work.Local) })
+	if instead, ok := errors.AsType[*Instead[T]](r.err); ok {
+		return e.runInstead(ctx, req, instead.Operation)
+	}
+	return r
+}
+
+// ownLockPatience bounds how long a request waits for the end of its own first transaction.
+const ownLockPatience = time.Second
+
+// runInstead executes the operation that a local effect asked for. That one's rollback ends in the background when the store is slow
+// (Transactions.Rollback), and until then the key is held, by this very request: it is no copy that is in flight.
+func (e *Engine[T]) runInstead(ctx context.Context, req Request, op Operation[T]) result {
+	until, pause := time.Now().Add(ownLockPatience), newBackoff()
+	for {
+		r := e.runExternal(ctx, req, op)
+		if r.inFlight() == nil || time.Now().After(until) || !pause.wait(ctx) {
+			return r
+		}
+	}
+}
+
+// replayCached answers from a value of the fast path.
+func (e *Engine[T]) replayCached(req Request, rec *Record) result {
+	e.opt.LocalCache.Put(rec)
+	return replay(req, rec, SourceRedis)
 }
 
 // publish offers a completed record to the caches before the response leaves: a copy that arrives right after the
-// response finds it, and no hint of ours is left to refuse that copy.
+// response finds it, and no marker of ours is left to refuse that copy.
 func (e *Engine[T]) publish(ctx context.Context, rec *Record) {
-	e.opt.Memory.Put(rec)
-	e.opt.Gate.Publish(ctx, rec)
+	e.opt.LocalCache.Put(rec)
+	told, end := e.opt.Observer.Start(ctx, SpanPublication)
+	e.opt.FastPath.Publish(told, rec)
+	end(nil)
 	e.opt.Observer.Step(ctx, StepPublished)
 }
 
-// seen answers from a record that the authority already holds.
-func (e *Engine[T]) seen(ctx context.Context, req Request, rec *Record) (Outcome, *Record, error) {
-	if rec.State != InProgress || rec.Fingerprint != req.Fingerprint {
-		out, err := answer(req, rec, LevelPostgres)
-		return out, rec, err
+// answerFrom answers from a record that the store holds.
+func (e *Engine[T]) answerFrom(ctx context.Context, req Request, rec *Record) result {
+	if rec.State != InProgress || !req.same(rec.Fingerprint) {
+		return replay(req, rec, SourcePostgres)
 	}
 	if rec.LeaseLeft > 0 || e.resumer == nil {
-		return Outcome{}, nil, &InFlightError{RetryAfter: max(rec.LeaseLeft, time.Second)}
+		return failed(&InFlightError{RetryAfter: max(rec.LeaseLeft, minRetry)})
 	}
 	return e.takeOver(ctx, req)
 }
-
-// answer replays a finished record to a request, or says why not. The fingerprint is compared before anything is
-// shown: a key that was used for another request reveals nothing of it. An expired key says so whatever the request.
-func answer(req Request, rec *Record, level Level) (Outcome, error) {
-	switch {
-	case rec.State == Expired:
-		return Outcome{}, &ExpiredError{rec.Resource}
-	case rec.Fingerprint != req.Fingerprint:
-		return Outcome{}, ErrReused
-	}
-	return Outcome{Response: rec.Response, Level: level, ExpiresAt: rec.ExpiresAt}, nil
-}
-
-// label names the end of a request for metrics.
-func label(out Outcome, err error) string {
-	if err == nil {
-		return string(out.Level)
-	}
-	if _, ok := errors.AsType[*InFlightError](err); ok {
-		return RefusalConflict
-	}
-	if _, ok := errors.AsType[*ExpiredError](err); ok {
-		return RefusalExpired
-	}
-	if _, ok := errors.AsType[*LimitedError](err); ok {
-		return RefusalLimited
-	}
-	switch {
-	case errors.Is(err, ErrReused):
-		return RefusalReused
-	case errors.Is(err, ErrUnavailable):
-		return RefusalUnavailable
-	}
-	return RefusalNone
-}
-
-type openGate struct{}
-
-func (openGate) Admit(string) Admission { return Admission{Allowed: true} }
-func (openGate) Enter(context.Context, Request) Entry {
-	return Entry{Admission: Admission{Allowed: true}}
-}
-func (openGate) Publish(context.Context, *Record)         {}
-func (openGate) Leave(context.Context, Request, [16]byte) {}
-
-type noMemory struct{}
-
-func (noMemory) Get(Tenant, [32]byte) *Record { return nil }
-func (noMemory) Put(*Record)                  {}

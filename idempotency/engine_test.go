@@ -40,8 +40,8 @@ func TestAnUnknownCommitOfALocalEffectIsResolved(t *testing.T) {
 		s, runs := newStore(), 0
 		s.next = doubt
 		out, err := idempotency.New(s, nil, idempotency.Options{}).Do(t.Context(), request(), writing(&runs))
-		if err != nil || out.Level != idempotency.LevelFirst || runs != wantRuns {
-			t.Errorf("doubt %d: %v %v after %d runs", doubt, out.Level, err, runs)
+		if err != nil || out.Source != idempotency.SourceFirst || runs != wantRuns {
+			t.Errorf("doubt %d: %v %v after %d runs", doubt, out.Source, err, runs)
 		}
 		check(t, s, "written")
 	}
@@ -60,13 +60,13 @@ func TestAnUnknownCommitOfAClaimIsResolvedBeforeAnybodyIsAsked(t *testing.T) {
 	}
 }
 
-func TestAnUnknownCommitOfASettlementIsResolved(t *testing.T) {
+func TestAnUnknownCommitOfACompletionIsResolved(t *testing.T) {
 	t.Parallel()
 	for _, doubt := range []doubt{committed, rolledBack} {
 		s := newStore()
-		o := &operation{call: func(context.Context) idempotency.Answer {
+		o := &operation{call: func(context.Context) told {
 			s.next = doubt
-			return idempotency.Answer{Truth: "charged"}
+			return told{truth: "charged"}
 		}}
 		out, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o))
 		if err != nil || string(out.Response.Body) != "charged" {
@@ -76,11 +76,31 @@ func TestAnUnknownCommitOfASettlementIsResolved(t *testing.T) {
 	}
 }
 
-func TestASettlementWaitsForAStoreThatIsAway(t *testing.T) {
+// A store should not say so, but a COMMIT that it took for rolled back may stand by the next run. The request knows its own.
+func TestACommitThatWasTakenForRolledBackIsKnownAgain(t *testing.T) {
+	t.Parallel()
+	s, runs := newStore(), 0
+	s.next = late
+	out, err := idempotency.New(s, nil, idempotency.Options{}).Do(t.Context(), request(), writing(&runs))
+	if err != nil || out.Source != idempotency.SourceFirst || runs != 1 {
+		t.Errorf("a local effect: got %v %v after %d runs, want %s after 1", out.Source, err, runs, idempotency.SourceFirst)
+	}
+	check(t, s, "written")
+
+	s, o := newStore(), &operation{}
+	s.next = late
+	out, err = idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o))
+	if err != nil || out.Source != idempotency.SourceFirst || o.calls != 1 {
+		t.Errorf("a claim: got %v %v after %d calls, want %s after 1", out.Source, err, o.calls, idempotency.SourceFirst)
+	}
+	check(t, s, "prepared", "charged")
+}
+
+func TestACompletionWaitsForAStoreThatIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore()
-		o := &operation{call: func(context.Context) idempotency.Answer { s.away = 5; return idempotency.Answer{Truth: "charged"} }}
+		o := &operation{call: func(context.Context) told { s.away = 5; return told{truth: "charged"} }}
 		out, err := idempotency.New(s, o, idempotency.Options{}).Do(t.Context(), request(), charging(o))
 		if err != nil || out.Response.Status != 201 {
 			t.Error(err)
@@ -118,27 +138,27 @@ func TestALostRaceIsRunAgainWithReadsOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestASurelyFailedSendIsTakenBack(t *testing.T) {
+func TestAClaimIsReleasedWhenItsSendSurelyFailed(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("connection refused")
 	s := newStore()
-	o := &operation{call: func(context.Context) idempotency.Answer { return idempotency.Answer{Refused: refused} }}
+	o := &operation{call: func(context.Context) told { return told{refused: refused} }}
 	engine := idempotency.New(s, o, idempotency.Options{})
 	if _, err := engine.Do(t.Context(), request(), charging(o)); !errors.Is(err, refused) {
 		t.Errorf("got %v", err)
 	}
 	check(t, s, "prepared", "undone")
 	o.call = nil
-	if out, err := engine.Do(t.Context(), request(), charging(o)); err != nil || out.Level != idempotency.LevelFirst {
+	if out, err := engine.Do(t.Context(), request(), charging(o)); err != nil || out.Source != idempotency.SourceFirst {
 		t.Errorf("the key is not free: %v", err)
 	}
 }
 
-func TestAfterATakeoverNothingIsTakenBack(t *testing.T) {
+func TestAfterATakeoverNoClaimIsReleased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore()
-		o := &operation{call: func(context.Context) idempotency.Answer { panic("the process dies here") }}
+		o := &operation{call: func(context.Context) told { panic("the process dies here") }}
 		engine := idempotency.New(s, o, idempotency.Options{})
 		func() {
 			defer func() { _ = recover() }()
@@ -149,12 +169,12 @@ func TestAfterATakeoverNothingIsTakenBack(t *testing.T) {
 			t.Errorf("before the lease is over: %v", err)
 		}
 		time.Sleep(31 * time.Second) //nolint:forbidigo // the bubble's clock
-		o.lookUp = func() idempotency.Answer {
-			return idempotency.Answer{Truth: "unknown", Refused: errors.New("not this time")}
+		o.lookUp = func() told {
+			return told{truth: "unknown", refused: errors.New("not this time")}
 		}
 		out, err := engine.Do(t.Context(), request(), charging(o))
-		if err != nil || out.Level != idempotency.LevelTakeover || string(out.Response.Body) != "unknown" {
-			t.Errorf("%v %v", out.Level, err)
+		if err != nil || out.Source != idempotency.SourceTakeover || string(out.Response.Body) != "unknown" {
+			t.Errorf("%v %v", out.Source, err)
 		}
 		check(t, s, "prepared", "unknown")
 		if o.calls != 1 {
@@ -163,17 +183,17 @@ func TestAfterATakeoverNothingIsTakenBack(t *testing.T) {
 	})
 }
 
-func TestALateHolderAnswersWithTheWinnersOutcome(t *testing.T) {
+func TestALateOwnerAnswersWithTheStoredOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, winner := newStore(), &operation{}
 		other := idempotency.New(s, winner, idempotency.Options{})
-		late := &operation{call: func(context.Context) idempotency.Answer {
+		late := &operation{call: func(context.Context) told {
 			time.Sleep(31 * time.Second) //nolint:forbidigo // the bubble's clock
 			if n, err := other.Recover(context.Background(), 10); n != 1 || err != nil {
 				t.Errorf("recovered %d: %v", n, err)
 			}
-			return idempotency.Answer{Truth: "charged"}
+			return told{truth: "charged"}
 		}}
 		out, err := idempotency.New(s, late, idempotency.Options{}).Do(t.Context(), request(), charging(late))
 		if err != nil || string(out.Response.Body) != "found" || !out.Replayed() {
@@ -184,12 +204,12 @@ func TestALateHolderAnswersWithTheWinnersOutcome(t *testing.T) {
 }
 
 // A process that was paused in the middle of T2 wakes up with its budget gone.
-func TestAHolderWhoseBudgetIsGoneLooksOnceMore(t *testing.T) {
+func TestAnOwnerWhoseBudgetIsGoneLooksOnceMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, winner := newStore(), &operation{}
 		other := idempotency.New(s, winner, idempotency.Options{})
-		late := &operation{call: func(context.Context) idempotency.Answer {
+		late := &operation{call: func(context.Context) told {
 			s.away = 1_000_000
 			go func() {
 				time.Sleep(31 * time.Second) //nolint:forbidigo // the bubble's clock
@@ -203,7 +223,7 @@ func TestAHolderWhoseBudgetIsGoneLooksOnceMore(t *testing.T) {
 				s.away = 1_000_000
 				s.mu.Unlock()
 			}()
-			return idempotency.Answer{Truth: "charged"}
+			return told{truth: "charged"}
 		}}
 		engine := idempotency.New(s, late, idempotency.Options{CompletionBudget: 32 * time.Second, Lease: time.Minute})
 		out, err := engine.Do(t.Context(), request(), charging(late))
@@ -214,7 +234,7 @@ func TestAHolderWhoseBudgetIsGoneLooksOnceMore(t *testing.T) {
 	})
 }
 
-func TestNobodyIsAskedWhenTheLeaseIsNearlyOver(t *testing.T) {
+func TestTheProviderIsNotAskedWhenTheLeaseIsNearlyOver(t *testing.T) {
 	t.Parallel()
 	s, o := newStore(), &operation{}
 	engine := idempotency.New(s, o, idempotency.Options{Lease: time.Second, CompletionBudget: 2 * time.Second})
@@ -228,12 +248,12 @@ func TestAClientThatHangsUpDoesNotReachTheWork(t *testing.T) {
 	t.Parallel()
 	ctx, hangUp := context.WithCancel(t.Context())
 	s := newStore()
-	o := &operation{call: func(ctx context.Context) idempotency.Answer {
+	o := &operation{call: func(ctx context.Context) told {
 		hangUp()
 		if ctx.Err() != nil {
 			t.Error("the call heard of the client")
 		}
-		return idempotency.Answer{Truth: "charged"}
+		return told{truth: "charged"}
 	}}
 	out, err := idempotency.New(s, o, idempotency.Options{}).Do(ctx, request(), charging(o))
 	if errors.Is(err, context.Canceled) {
@@ -296,9 +316,9 @@ func TestAnUnknownCommitWhoseReplayIsOverMeanwhileAnswersThatItExpired(t *testin
 			return writing(new(int))
 		},
 		"settlement": func(s *store) idempotency.Work[*tx] {
-			return charging(&operation{call: func(context.Context) idempotency.Answer {
+			return charging(&operation{call: func(context.Context) told {
 				s.next, s.brief = committed, true
-				return idempotency.Answer{Truth: "charged"}
+				return told{truth: "charged"}
 			}})
 		},
 	} {

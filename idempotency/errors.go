@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// What a caller of Do tells apart. Each of them means that this request had no effect of its own.
+// What a caller of Do distinguishes. Each of them means that this request had no effect of its own.
 var (
 	// ErrReused: the key belongs to a request with another fingerprint; known from a committed record only.
 	ErrReused = errors.New("idempotency key was used for another request")
-	// ErrUnavailable: the authority could not be asked or did not answer in time. The same key may be sent again.
+	// ErrUnavailable: the store could not be asked or did not answer in time. The same key may be sent again.
 	ErrUnavailable = errors.New("the store is not available")
 )
 
@@ -29,6 +29,11 @@ type ExpiredError struct{ Resource Resource }
 
 func (e *ExpiredError) Error() string { return "the key was used before and its response has expired" }
 
+// CanceledError says that the key was given up before a request with it had an effect, and that none will have one.
+type CanceledError struct{}
+
+func (e *CanceledError) Error() string { return "the key was given up before anything happened" }
+
 // LimitedError says that the tenant sends too fast.
 type LimitedError struct{ Admission Admission }
 
@@ -36,14 +41,7 @@ func (e *LimitedError) Error() string {
 	return fmt.Sprintf("rate limit exceeded; ask again in %s", e.Admission.RetryAfter)
 }
 
-// openError is the end of a request whose key stays taken, or may be: a claim stands that recovery has to finish, or a
-// COMMIT was not answered. The hint before such a key is left alone; it ends by itself.
-type openError struct{ cause error }
-
-func (e *openError) Error() string { return e.cause.Error() }
-func (e *openError) Unwrap() error { return e.cause }
-
-// What a Store tells the engine apart.
+// What the engine distinguishes of a Store's errors.
 var (
 	// ErrSerialization: the transaction was rolled back by a deadlock, a serialization failure or a lost race for
 	// the key's row, and the whole of it may be run again.

@@ -23,6 +23,7 @@ const (
 	none doubt = iota
 	committed
 	rolledBack
+	late // committed, but only after it was asked what became of it
 )
 
 // store is an authority in memory. Its clock is the process's; next says what becomes of the next COMMIT.
@@ -33,6 +34,7 @@ type store struct {
 	held    map[[32]byte]bool
 	effects []string
 	next    doubt
+	late    func() // commits what is late
 	lease   time.Duration
 	open    int  // transactions that were begun and have not ended
 	race    int  // how many COMMITs to come lose a race
@@ -85,7 +87,11 @@ func (s *store) commit(apply func()) error {
 		s.race--
 		return idempotency.ErrSerialization
 	}
-	if doubt != rolledBack {
+	switch doubt {
+	case rolledBack:
+	case late:
+		s.late = apply
+	default:
 		apply()
 	}
 	if doubt != none {
@@ -94,7 +100,10 @@ func (s *store) commit(apply func()) error {
 	return nil
 }
 
-func (s *store) Complete(_ context.Context, t *tx, rec *idempotency.Record) error {
+// Open is for stores whose gate knows nothing of a key; opener has it.
+func (s *store) Open(idempotency.Request) *tx { panic("no gate, no batch") }
+
+func (s *store) Commit(_ context.Context, t *tx, rec *idempotency.Record) error {
 	return s.insert(t, rec, idempotency.Completed)
 }
 
@@ -106,9 +115,9 @@ func (s *store) insert(t *tx, rec *idempotency.Record, state idempotency.State) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(t)
-	rec.State = state
+	rec.State, rec.Timeline = state, 1
+	kept := *rec
 	return s.commit(func() {
-		kept := *rec
 		s.records[rec.KeyHash], s.until[rec.KeyHash] = &kept, time.Now().Add(s.lease)
 		s.effects = append(s.effects, t.effects...)
 	})
@@ -136,7 +145,7 @@ func (s *store) mine(claim idempotency.Claim) *idempotency.Record {
 	return rec
 }
 
-func (s *store) Settle(ctx context.Context, claim idempotency.Claim, writes func(*tx) (*idempotency.Response, error)) (*idempotency.Record, error) {
+func (s *store) Complete(ctx context.Context, claim idempotency.Claim, writes func(*tx) (*idempotency.Response, error)) (*idempotency.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ctx.Err() != nil {
@@ -165,7 +174,7 @@ func (s *store) Settle(ctx context.Context, claim idempotency.Claim, writes func
 	return s.read(claim.KeyHash), nil
 }
 
-func (s *store) TakeBack(_ context.Context, claim idempotency.Claim, undo func(*tx)) error {
+func (s *store) Release(_ context.Context, claim idempotency.Claim, undo func(*tx)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mine(claim) == nil {
@@ -213,8 +222,21 @@ func (s *store) Find(_ context.Context, _ idempotency.Tenant, key [32]byte) (*id
 	return s.read(key), nil
 }
 
+func (s *store) Probe(_ context.Context, _ idempotency.Tenant, key [32]byte) (*idempotency.Record, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read(key), s.held[key], nil
+}
+
 func (s *store) Resolve(ctx context.Context, t idempotency.Tenant, key [32]byte) (*idempotency.Record, error) {
-	return s.Find(ctx, t, key)
+	rec, err := s.Find(ctx, t, key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late != nil {
+		s.late()
+		s.late = nil
+	}
+	return rec, err
 }
 
 func (s *store) Inspect(ctx context.Context, t idempotency.Tenant, key [32]byte) (*idempotency.Record, error) {
@@ -223,11 +245,24 @@ func (s *store) Inspect(ctx context.Context, t idempotency.Tenant, key [32]byte)
 
 // operation is a charge; its parts can be replaced.
 type operation struct {
-	ready  error
-	call   func(ctx context.Context) idempotency.Answer
-	lookUp func() idempotency.Answer
-	calls  int
-	reads  int
+	ready   error
+	prepare error
+	call    func(ctx context.Context) told
+	lookUp  func() told
+	calls   int
+	reads   int
+	learned string
+}
+
+// told is what the fake's provider answers. An empty truth is no answer.
+type told struct {
+	truth   string
+	refused error
+}
+
+func (o *operation) learn(t told) idempotency.Answer {
+	o.learned = t.truth
+	return idempotency.Answer{Known: t.truth != "", Refused: t.refused}
 }
 
 func (*operation) Name() string { return "charge" }
@@ -238,26 +273,29 @@ func (o *operation) Ready() error { return o.ready }
 func (o *operation) Reads(*tx)    { o.reads++ }
 func (o *operation) Prepare(_ context.Context, t *tx, _ idempotency.Claim) error {
 	t.effects = append(t.effects, "prepared")
-	return nil
+	return o.prepare
 }
 
 func (o *operation) Call(ctx context.Context) idempotency.Answer {
 	o.calls++
 	if o.call != nil {
-		return o.call(ctx)
+		return o.learn(o.call(ctx))
 	}
-	return idempotency.Answer{Truth: "charged"}
+	return o.learn(told{truth: "charged"})
 }
 
 func (o *operation) LookUp(context.Context) idempotency.Answer {
 	if o.lookUp != nil {
-		return o.lookUp()
+		return o.learn(o.lookUp())
 	}
-	return idempotency.Answer{Truth: "found"}
+	return o.learn(told{truth: "found"})
 }
 
-func (*operation) Settle(t *tx, answer idempotency.Answer) (*idempotency.Response, error) {
-	truth, _ := answer.Truth.(string)
+func (o *operation) Complete(_ context.Context, t *tx, answer idempotency.Answer) (*idempotency.Response, error) {
+	truth := ""
+	if answer.Known {
+		truth = o.learned
+	}
 	t.effects = append(t.effects, truth)
 	return &idempotency.Response{Status: 201, Body: []byte(truth)}, nil
 }
@@ -265,6 +303,6 @@ func (*operation) Settle(t *tx, answer idempotency.Answer) (*idempotency.Respons
 func (*operation) Undo(t *tx) { t.effects = append(t.effects, "undone") }
 
 // Resume implements the resumer: the operation is its own.
-func (o *operation) Resume(context.Context, *idempotency.Record) (idempotency.Operation[*tx], error) {
+func (o *operation) Resume(context.Context, *idempotency.Record) (idempotency.Resumption[*tx], error) {
 	return o, nil
 }

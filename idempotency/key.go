@@ -19,9 +19,17 @@ var ErrKeyMissing = errors.New(`the Idempotency-Key header is missing: send 1 to
 
 // KeyError says what is wrong with an Idempotency-Key. Its text may be shown to the client: it names what is allowed and
 // quotes at most one byte of what was sent, in hexadecimal.
-type KeyError struct{ Reason string }
+type KeyError struct {
+	Reason string
+	value  bool // a key's value was read, not a header
+}
 
-func (e *KeyError) Error() string { return "the Idempotency-Key header " + e.Reason }
+func (e *KeyError) Error() string {
+	if e.value {
+		return "the idempotency key " + e.Reason
+	}
+	return "the Idempotency-Key header " + e.Reason
+}
 
 // ParseKey reads the lines of the Idempotency-Key header. Two spellings of one key are accepted: the raw value that most
 // clients send (`8e03978e`), and the sf-string of draft-ietf-httpapi-idempotency-key-header (`"8e03978e"`), parsed as RFC
@@ -37,16 +45,35 @@ func ParseKey(values []string) (Key, error) {
 		return "", ErrKeyMissing
 	}
 	if len(values) > 1 {
-		return "", &KeyError{fmt.Sprintf("was sent %d times: send it once", len(values))}
+		return "", &KeyError{Reason: fmt.Sprintf("was sent %d times: send it once", len(values))}
 	}
-	value := strings.Trim(values[0], " \t")
+	value := trimOWS(values[0])
 	if value == "" {
-		return "", &KeyError{"is empty: 1 to 255 bytes of printable ASCII are allowed"}
+		return "", &KeyError{Reason: "is empty: 1 to 255 bytes of printable ASCII are allowed"}
 	}
 	if value[0] == '"' {
 		return parseQuotedKey(value)
 	}
 	return parseRawKey(value)
+}
+
+// NewKey takes a key's value as it is: 1 to 255 bytes of printable ASCII, with spaces, commas and quotes. It is for places
+// without a header's syntax, such as a path, where a quoted spelling would name another key. The error is a *KeyError.
+func NewKey(value string) (Key, error) {
+	if value == "" {
+		return "", &KeyError{Reason: "is empty: 1 to 255 bytes of printable ASCII are allowed", value: true}
+	}
+	err := checkKeyLength(len(value))
+	for i := 0; i < len(value) && err == nil; i++ {
+		if c := value[i]; c < 0x20 || c > 0x7e {
+			err = errKeyByte(c, i)
+		}
+	}
+	if err != nil {
+		err.value = true
+		return "", err
+	}
+	return Key(value), nil
 }
 
 // Hash is SHA-256 of the key's bytes: what is stored and logged in place of the client's text.
@@ -59,7 +86,7 @@ func parseRawKey(value string) (Key, error) {
 	for i := range len(value) {
 		switch c := value[i]; {
 		case c == ' ' || c == ',':
-			return "", &KeyError{fmt.Sprintf(`has a %s at position %d: a raw key holds no spaces and no commas; `+
+			return "", &KeyError{Reason: fmt.Sprintf(`has a %s at position %d: a raw key holds no spaces and no commas; `+
 				`quote it ("like this") when they belong to it, and send one key per request`, nameOfByte(c), i)}
 		case c < 0x20 || c > 0x7e:
 			return "", errKeyByte(c, i)
@@ -78,25 +105,25 @@ func parseQuotedKey(value string) (Key, error) {
 		case c == '\\':
 			i++
 			if i == len(value) || (value[i] != '"' && value[i] != '\\') {
-				return "", &KeyError{fmt.Sprintf(`has a backslash at position %d that escapes neither a quote nor a backslash`, i-1)}
+				return "", &KeyError{Reason: fmt.Sprintf(`has a backslash at position %d that escapes neither a quote nor a backslash`, i-1)}
 			}
 			escaped = true
 		case c < 0x20 || c > 0x7e:
 			return "", errKeyByte(c, i)
 		}
 	}
-	return "", &KeyError{`starts with a quote but does not end with one: send "key" or key`}
+	return "", &KeyError{Reason: `starts with a quote but does not end with one: send "key" or key`}
 }
 
 func finishQuotedKey(inner, rest string, escaped bool) (Key, error) {
 	if rest != "" {
-		return "", &KeyError{"has text after the closing quote: a quoted key takes no parameters, and one key per request"}
+		return "", &KeyError{Reason: "has text after the closing quote: a quoted key takes no parameters, and one key per request"}
 	}
 	if escaped {
 		inner = unescapeKey(inner)
 	}
 	if inner == "" {
-		return "", &KeyError{"is an empty string: 1 to 255 bytes of printable ASCII are allowed"}
+		return "", &KeyError{Reason: "is an empty string: 1 to 255 bytes of printable ASCII are allowed"}
 	}
 	if err := checkKeyLength(len(inner)); err != nil {
 		return "", err
@@ -117,15 +144,15 @@ func unescapeKey(s string) string {
 	return b.String()
 }
 
-func checkKeyLength(n int) error {
+func checkKeyLength(n int) *KeyError {
 	if n > maxKeyBytes {
-		return &KeyError{fmt.Sprintf("is %d bytes long: at most %d bytes are allowed", n, maxKeyBytes)}
+		return &KeyError{Reason: fmt.Sprintf("is %d bytes long: at most %d bytes are allowed", n, maxKeyBytes)}
 	}
 	return nil
 }
 
-func errKeyByte(c byte, at int) error {
-	return &KeyError{fmt.Sprintf("has the byte 0x%02x at position %d: only printable ASCII (0x20 to 0x7e) is allowed", c, at)}
+func errKeyByte(c byte, at int) *KeyError {
+	return &KeyError{Reason: fmt.Sprintf("has the byte 0x%02x at position %d: only printable ASCII (0x20 to 0x7e) is allowed", c, at)}
 }
 
 func nameOfByte(c byte) string {

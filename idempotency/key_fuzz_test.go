@@ -11,7 +11,7 @@ import (
 	"github.com/payonce/payonce/idempotency"
 )
 
-// FuzzParseKey holds the hand-written parser to the grammar of the contract and to a library's reading of structured
+// FuzzParseKey holds the hand-written parser to the grammar of a key and to a library's reading of structured
 // fields: it takes what they take, in both directions, and reads what they read.
 func FuzzParseKey(f *testing.F) {
 	for _, seed := range []string{
@@ -43,7 +43,7 @@ func FuzzParseKey(f *testing.F) {
 	})
 }
 
-// keyGrammar is section 3 of the contract as two regular expressions.
+// keyGrammar is the two forms of a key, raw and quoted, as regular expressions.
 type keyGrammar struct{ raw, quoted, escape *regexp.Regexp }
 
 func newKeyGrammar() keyGrammar {

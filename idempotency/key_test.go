@@ -96,3 +96,23 @@ func TestAKeysHashIsItsSHA256(t *testing.T) {
 		t.Errorf("Hash = %x, want %x", got, want)
 	}
 }
+
+func TestAKeysValueIsTakenAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		"abc", `"abc"`, `"`, `"a\"b"`, `\`, " ", " a ", "a, b", "+", ".", "..", "a/b", "%41", strings.Repeat("k", 255), `"` + strings.Repeat("k", 253) + `"`,
+	} {
+		if key, err := idempotency.NewKey(value); err != nil || string(key) != value {
+			t.Errorf("NewKey(%q): got %q, %v; want the value itself", value, key, err)
+		}
+	}
+	for value, says := range map[string]string{
+		"": "is empty", strings.Repeat("k", 256): "is 256 bytes", "a\x00": "0x00 at position 1", "a\tb": "0x09", "\x7f": "0x7f", "ä": "0xc3", "\xff": "0xff",
+	} {
+		key, err := idempotency.NewKey(value)
+		wrong, ok := errors.AsType[*idempotency.KeyError](err)
+		if !ok || key != "" || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "header") {
+			t.Errorf("NewKey(%.20q): got %q, %v (%v); want an error that says %q and speaks of no header", value, key, err, wrong, says)
+		}
+	}
+}

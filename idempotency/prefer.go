@@ -16,8 +16,8 @@ const (
 // 1 hour in whole seconds; more is cut to the hour. It reports false when there is none.
 //
 // A preference is never a reason to refuse a request (RFC 7240 section 2), so what is malformed is ignored. The name is
-// matched without case, the value may be quoted, parameters are skipped. Only the first `wait` counts, also when its
-// value makes no sense: a later one does not stand in for it.
+// matched without case, the value may be quoted, parameters are skipped. Only the first `wait` counts, even when its
+// value makes no sense: a later one does not replace it.
 func ParsePreferWait(values []string) (time.Duration, bool) {
 	for _, line := range values {
 		if len(line) > maxPreferBytes {

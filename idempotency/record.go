@@ -2,13 +2,14 @@ package idempotency
 
 import (
 	"crypto/rand"
+	"slices"
 	"time"
 )
 
 // Tenant is the owner of a key: in payonce, the merchant. Two tenants that send one key never meet.
 type Tenant [16]byte
 
-// ClaimID names one holder of a key. It is new at the first claim and at each takeover.
+// ClaimID names one owner of a key. It is new at the first claim and at each takeover.
 type ClaimID [16]byte
 
 // NewClaimID returns a random version 4 UUID (RFC 9562, section 5.4).
@@ -28,6 +29,7 @@ const (
 	InProgress State = "in_progress"
 	Completed  State = "completed"
 	Expired    State = "expired"
+	Canceled   State = "canceled" // given up before a request with the key had an effect
 )
 
 // Resource is what a request made or changed. It outlives the response: an expired key still answers with a link to it.
@@ -45,12 +47,14 @@ type Response struct {
 	Headers  []Header
 	Body     []byte
 	Resource Resource
+	// Secret says that the body shows a secret, such as a credential that is shown once: the store seals it, and no cache keeps it.
+	Secret bool
 }
 
-// Storable tells whether a status is an outcome that spends the key.
+// Storable reports whether a status is an outcome that spends the key.
 func Storable(status int) bool { return status >= 200 && status <= 299 || status == 402 }
 
-// Record is one row of the authority: what is known about one key of one tenant.
+// Record is one row of the store: what is known about one key of one tenant.
 type Record struct {
 	Tenant      Tenant
 	KeyHash     [32]byte
@@ -65,6 +69,7 @@ type Record struct {
 	Resource    Resource
 	Response    *Response // completed only
 	ExpiresAt   time.Time // end of replay, by the store's clock
+	CanceledAt  time.Time // when the key was given up, by the store's clock; zero: it was not
 	Timeline    uint32    // the store's timeline the record was read or written on, for caches
 }
 
@@ -76,10 +81,23 @@ type Request struct {
 	Fingerprint Fingerprint
 	Method      string
 	Path        string
-	Limiter     string        // whose rate is counted; empty: nobody's
+	Route       string        // the pattern that the path matched, for observers
+	Limiter     string        // whose rate is counted; empty: it is not counted
 	Wait        time.Duration // how long a duplicate waits for the outcome; zero: not at all
 
-	unseen bool // what Entry.Unseen said
+	// Earlier computes the fingerprints that earlier releases gave this request; nil: there are none. It is called only
+	// where a record has another fingerprint than Fingerprint.
+	Earlier func() []Fingerprint
+
+	ran     *bool   // whether work has run for this request, in any of its attempts
+	unseen  bool    // what LookupResult.Unseen said
+	flight  *flight // of which this request is the first
+	claimID ClaimID // of all runs of this request, so that what an earlier run committed is known to be its own
+}
+
+// same reports whether a record's fingerprint is this request's, by the present computation or an earlier one.
+func (r Request) same(recorded Fingerprint) bool {
+	return recorded == r.Fingerprint || r.Earlier != nil && slices.Contains(r.Earlier(), recorded)
 }
 
 // id is the identity under which copies of a request meet inside the process.
@@ -96,19 +114,26 @@ type Claim struct {
 	KeyHash [32]byte
 	ClaimID ClaimID
 	Fence   int64
-	Until   time.Time // the lease's end on this process's monotonic clock, counted from before the claim was sent
+
+	Operation string    // of the record
+	Until     time.Time // the lease's end on this process's monotonic clock, counted from before the claim was sent
 }
 
-// Level tells what served an outcome; metrics and traces use it as a label.
-type Level string
+// claimed is the claim that a record in progress stands for, while this process has it.
+func (r *Record) claimed(until time.Time) *Claim {
+	return &Claim{r.Tenant, r.KeyHash, r.ClaimID, r.Fence, r.Operation, until}
+}
 
-// The levels, from the cheapest replay to an execution.
+// Source is what served an outcome; metrics and traces use it as a label.
+type Source string
+
+// The sources, from the cheapest replay to an execution.
 const (
-	LevelMemory   Level = "memory"   // L1, in the process
-	LevelRedis    Level = "redis"    // L2, a value that authenticated itself
-	LevelPostgres Level = "postgres" // L3, the authority
-	LevelFirst    Level = "first"    // executed now
-	LevelTakeover Level = "takeover" // another holder's lease was over; this request finished its work
+	SourceMemory   Source = "memory"   // in the process: L1, or what another copy at the same moment found or made
+	SourceRedis    Source = "redis"    // L2, a value that authenticated itself
+	SourcePostgres Source = "postgres" // L3, the store
+	SourceFirst    Source = "first"    // executed now
+	SourceTakeover Source = "takeover" // the lease of another claim was over; this request finished its work
 )
 
 // Admission is a rate limiter's decision about one request.
@@ -125,13 +150,16 @@ type Admission struct {
 // Outcome is what Do hands back for rendering.
 type Outcome struct {
 	Response  *Response
-	Level     Level
+	Source    Source
 	ExpiresAt time.Time // end of replay
 	Waited    bool      // a Prefer: wait was honoured
 	Admission Admission // also set when Do returns an error
+	// KeyUnused is set only together with an error: this request looked its key up in the store, there is no record,
+	// and nothing of this request goes on. What it doesn't know it doesn't say: a miss in a cache is no look-up.
+	KeyUnused bool
 }
 
-// Replayed tells whether the response was stored by an earlier request.
+// Replayed reports whether the response was stored by an earlier request.
 func (o Outcome) Replayed() bool {
-	return o.Level == LevelMemory || o.Level == LevelRedis || o.Level == LevelPostgres
+	return o.Source == SourceMemory || o.Source == SourceRedis || o.Source == SourcePostgres
 }

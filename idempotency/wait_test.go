@@ -84,9 +84,9 @@ func TestWaitingEndsAfterItsTimeAndIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, o := newStore(), &operation{}
-		o.call = func(context.Context) idempotency.Answer {
+		o.call = func(context.Context) told {
 			time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock
-			return idempotency.Answer{Truth: "charged"}
+			return told{truth: "charged"}
 		}
 		engine := idempotency.New(s, o, idempotency.Options{MaxWait: 2 * time.Second, MaxWaiters: 1})
 		go func() { _, _ = engine.Do(t.Context(), request(), charging(o)) }()

@@ -22,12 +22,14 @@ var (
 // Identity is who a request acts for.
 type Identity struct {
 	Merchant uuid.UUID
+	Account  string // the merchant as clients and logs know it
 	KeyID    string // names the API key in logs and in the rate limiter; never the secret
+	Scopes   Scopes // nil: none
 }
 
-// Keys knows API keys. Authenticate returns ErrUnauthorized for any that is not valid now, and compares secrets in
+// APIKeys knows API keys. Authenticate returns ErrUnauthorized for any that is not valid now, and compares secrets in
 // constant time. It calls mayAsk before it asks a store, and returns the error of that, if there is one.
-type Keys interface {
+type APIKeys interface {
 	Authenticate(ctx context.Context, token string, mayAsk func() error) (Identity, error)
 }
 
@@ -38,12 +40,12 @@ type Strangers interface {
 }
 
 // Authenticate lets requests through that carry a valid API key, on every arrival: a replay needs one, too.
-func Authenticate(keys Keys, strangers Strangers, fail Fail) gin.HandlerFunc {
+func Authenticate(keys APIKeys, strangers Strangers, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		identity, err := authenticate(c, keys, func() error { return limited(strangers.Peek(addressOf(c))) })
 		if err == nil {
-			arrivalOf(c).identity = identity
-			Note(c, "key_id", identity.KeyID)
+			state := stateOf(c)
+			state.identity, state.line.KeyID, state.line.Merchant = identity, identity.KeyID, identity.Account
 			return
 		}
 		if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTwoAuthorizations) {
@@ -63,7 +65,7 @@ func limited(admission idempotency.Admission) error {
 	return &idempotency.LimitedError{Admission: admission}
 }
 
-func authenticate(c *gin.Context, keys Keys, mayAsk func() error) (Identity, error) {
+func authenticate(c *gin.Context, keys APIKeys, mayAsk func() error) (Identity, error) {
 	values := c.Request.Header.Values("Authorization")
 	if len(values) > 1 {
 		return Identity{}, ErrTwoAuthorizations
@@ -71,12 +73,21 @@ func authenticate(c *gin.Context, keys Keys, mayAsk func() error) (Identity, err
 	if len(values) == 0 {
 		return Identity{}, ErrUnauthorized
 	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") { // RFC 9110, 11.1: schemes are case-insensitive
+	token, ok := BearerToken(values[0])
+	if !ok {
 		return Identity{}, ErrUnauthorized
 	}
-	return keys.Authenticate(c.Request.Context(), strings.TrimLeft(token, " "), mayAsk)
+	return keys.Authenticate(c.Request.Context(), token, mayAsk)
+}
+
+// BearerToken is the token of an Authorization header; false where the header has another scheme (RFC 6750, section 2.1).
+func BearerToken(header string) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") { // RFC 9110, 11.1: schemes are case-insensitive
+		return "", false
+	}
+	return strings.TrimLeft(token, " "), true
 }
 
 // IdentityOf is who the request acts for.
-func IdentityOf(c *gin.Context) Identity { return arrivalOf(c).identity }
+func IdentityOf(c *gin.Context) Identity { return stateOf(c).identity }

@@ -31,13 +31,13 @@ func Body(limit int, fail Fail) gin.HandlerFunc {
 			fail(c, err)
 			return
 		}
-		a := arrivalOf(c)
-		a.body, a.read = body, true
+		state := stateOf(c)
+		state.body, state.read = body, true
 	}
 }
 
 // BodyOf is the body that Body or Idempotency has read.
-func BodyOf(c *gin.Context) []byte { return arrivalOf(c).body }
+func BodyOf(c *gin.Context) []byte { return stateOf(c).body }
 
 func readBody(c *gin.Context, limit int) ([]byte, error) {
 	if c.Request.ContentLength > int64(limit) {
@@ -59,7 +59,7 @@ func readBody(c *gin.Context, limit int) ([]byte, error) {
 	return body, nil
 }
 
-// smallBody is what a body may claim to be without having been read: its room is made at once.
+// smallBody is the largest Content-Length for which memory is allocated before the body is read.
 const smallBody = 4 << 10
 
 // readAll reads the body, or one byte more than the limit.

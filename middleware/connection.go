@@ -17,7 +17,17 @@ func BodyTime() gin.HandlerFunc {
 	}
 }
 
-// OneFraming lets a connection serve nothing more after a request whose end somebody on the way may have seen in another
+// LastRequests closes each connection after its next answer once the service is about to stop: so clients and balancers
+// connect anew, elsewhere, while requests are still served, and no request meets a connection that is being closed.
+func LastRequests(stopping func() bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if stopping() {
+			c.Header("Connection", "close")
+		}
+	}
+}
+
+// OneFraming lets a connection serve nothing more after a request whose end a proxy on the way may have seen in another
 // place: what follows could be a part of that request's body, written to be taken for a request. RFC 9112 section 6.1
 // demands it of requests with both a Transfer-Encoding and a Content-Length, and of Transfer-Encoding in HTTP/1.0. net/http
 // drops one of the two without a trace, so every chunked and every HTTP/1.0 request has to count as one.

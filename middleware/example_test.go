@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,56 +11,84 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/idempotency/postgres"
+	"github.com/payonce/payonce/idempotency/postgres/schema"
+	"github.com/payonce/payonce/idempotency/service"
 	"github.com/payonce/payonce/middleware"
-	"github.com/payonce/payonce/repository"
 	"github.com/payonce/payonce/test/stores"
 )
 
-// coffeeShop is another service that protects a route of its own. README.md quotes it.
-func coffeeShop(ctx context.Context, databaseURL string) (*gin.Engine, error) {
-	db, err := repository.Open(databaseURL, repository.Options{})
+// coffeeShop is another service that protects routes of its own. README.md quotes it.
+func coffeeShop(ctx context.Context, databaseURL, redisURL string, secret []byte) (*gin.Engine, *service.Service, error) {
+	if err := schema.Migrate(ctx, databaseURL, schema.Options{Schema: "once"}); err != nil { // one table, beside yours
+		return nil, nil, err
+	}
+	engine, err := service.Open(ctx, service.Config{
+		DatabaseURL: databaseURL, Schema: "once", RedisURL: redisURL, Secrets: [][]byte{secret}, // Redis is optional
+	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	watch := repository.NewWatch(repository.LookAtPostgres(db.SQL()), 0, slog.Default())
-	if err := watch.Start(ctx); err != nil {
-		return nil, err
-	}
-	store := repository.NewIdempotency(db, watch, repository.Retention{})
-	once := middleware.NewIdempotency(idempotency.New(store, nil, idempotency.Options{}), middleware.Config{
+	once := middleware.NewIdempotency(engine.Engine, middleware.Config{
 		Tenant: func(*gin.Context) idempotency.Tenant { return idempotency.Tenant{1} }, // who is asking: from your authentication
 	})
 	router := gin.New()
-	router.POST("/coffees", once.Protect(), func(c *gin.Context) {
-		tx := middleware.Unit[*repository.Unit](c) // commits together with the response, or not at all
+	router.POST("/coffees", once.ProtectTx(), func(c *gin.Context) {
+		tx := middleware.Tx[*postgres.Tx](c) // commits together with the response, or not at all
 		tx.Insert("make a coffee", `INSERT INTO coffees (kind) VALUES ('espresso')`)
 		c.JSON(http.StatusCreated, gin.H{"coffee": "espresso"})
 	})
-	return router, nil
+	router.POST("/breakfasts", once.ProtectTx(), breakfast)
+	return router, engine, nil
 }
 
-// The coffee is ordered twice under one key, and made once.
+// breakfast writes through GORM, in the same transaction.
+func breakfast(c *gin.Context) {
+	tx, err := middleware.Tx[*postgres.Tx](c).DB(c.Request.Context())
+	if err == nil {
+		err = tx.Create(&Coffee{Kind: "cappuccino"}).Error
+	}
+	if err != nil {
+		_ = c.AbortWithError(http.StatusServiceUnavailable, err) // no 2xx: nothing stays, and the key is free
+		return
+	}
+	c.JSON(http.StatusCreated, gin.H{"coffee": "cappuccino", "croissant": true})
+}
+
+// Coffee is a row of the shop's own table.
+type Coffee struct{ Kind string }
+
+// Coffees are ordered twice under one key each, and made once. Then the shop is closed and opened again.
 func ExampleIdempotency_Protect() {
 	gin.SetMode(gin.ReleaseMode)
-	url, done := shopDatabase()
+	url, redisURL, done := shopStores()
 	defer done()
-	router, err := coffeeShop(context.Background(), url)
-	if err != nil {
-		panic(err)
-	}
 	for range 2 {
-		order := httptest.NewRequest(http.MethodPost, "/coffees", strings.NewReader(`{}`))
-		order.Header.Set("Content-Type", "application/json")
-		order.Header.Set("Idempotency-Key", "first-coffee-of-the-day")
-		answer := httptest.NewRecorder()
-		router.ServeHTTP(answer, order)
-		fmt.Printf("%d %s replayed: %q\n", answer.Code, answer.Body, answer.Header().Get("Idempotent-Replayed"))
+		router, service, err := coffeeShop(context.Background(), url, redisURL, []byte("32 random bytes from your secrets"))
+		if err != nil {
+			panic(err)
+		}
+		for _, path := range []string{"/coffees", "/breakfasts", "/coffees"} {
+			order := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{}`))
+			order.Header.Set("Content-Type", "application/json")
+			order.Header.Set("Idempotency-Key", `"first of the day, `+path+`"`)
+			answer := httptest.NewRecorder()
+			router.ServeHTTP(answer, order)
+			fmt.Printf("%d %s replayed: %q\n", answer.Code, answer.Body, answer.Header().Get("Idempotent-Replayed"))
+		}
+		if err := service.Close(); err != nil { // when the server has answered its last request
+			panic(err)
+		}
 	}
 	fmt.Println("coffees:", coffees(url))
 	// Output:
 	// 201 {"coffee":"espresso"} replayed: ""
+	// 201 {"coffee":"cappuccino","croissant":true} replayed: ""
 	// 201 {"coffee":"espresso"} replayed: "true"
-	// coffees: 1
+	// 201 {"coffee":"espresso"} replayed: "true"
+	// 201 {"coffee":"cappuccino","croissant":true} replayed: "true"
+	// 201 {"coffee":"espresso"} replayed: "true"
+	// coffees: 2
 }
 
 // borrowed lets an example, which has no testing.TB of its own, use the stores of the tests.
@@ -80,10 +107,11 @@ func (b *borrowed) Error(args ...any)         { panic(fmt.Sprint(args...)) }
 func (b *borrowed) Name() string              { return "Example" }
 func (b *borrowed) Logf(string, ...any)       {}
 
-func shopDatabase() (url string, done func()) {
+// shopStores are a Redis and the shop's own database: without payonce's tables, with one of its own.
+func shopStores() (url, redisURL string, done func()) {
 	b := &borrowed{}
-	url = stores.Database(b)
-	db, err := repository.Open(url, repository.Options{})
+	url, redisURL = stores.EmptyDatabase(b), stores.Redis(b)
+	db, err := postgres.Open(url, postgres.Options{})
 	if err == nil {
 		err = db.GORM().Exec("CREATE TABLE coffees (kind text)").Error
 	}
@@ -91,7 +119,7 @@ func shopDatabase() (url string, done func()) {
 		panic(err)
 	}
 	_ = db.Close()
-	return url, func() {
+	return url, redisURL, func() {
 		for _, f := range b.cleanups {
 			f()
 		}
@@ -99,7 +127,7 @@ func shopDatabase() (url string, done func()) {
 }
 
 func coffees(url string) (n int) {
-	db, err := repository.Open(url, repository.Options{})
+	db, err := postgres.Open(url, postgres.Options{})
 	if err != nil {
 		panic(err)
 	}

@@ -2,7 +2,7 @@ package middleware
 
 import "github.com/gin-gonic/gin"
 
-// Headers sets what every response carries: answers about money are not kept by anybody on the way, and nobody guesses
+// Headers sets what every response carries: caches on the way must not keep answers about money, and browsers must not guess
 // their type.
 func Headers() gin.HandlerFunc {
 	noStore, noSniff := []string{"no-store"}, []string{"nosniff"} // shared by all responses; Set and Add leave them as they are

@@ -31,7 +31,7 @@ func RateLimit(limiter Limiter, fail Fail) gin.HandlerFunc {
 			return
 		}
 		c.Next()
-		if !arrivalOf(c).counted {
+		if !stateOf(c).counted {
 			limiter.Admit(id)
 		}
 	}
@@ -46,7 +46,7 @@ func admit(c *gin.Context, admission idempotency.Admission, fail Fail) bool {
 }
 
 // setRateLimit writes the fields of draft-ietf-httpapi-ratelimit-headers-10: the quota of a window in seconds, and what
-// is left until the quota is whole again.
+// is left until the quota is whole again. What is left is never more than the quota.
 func setRateLimit(c *gin.Context, a idempotency.Admission) {
 	if !a.Limited {
 		return

@@ -12,7 +12,7 @@ import (
 // ErrPanic is what a handler's panic becomes for Fail.
 var ErrPanic = errors.New("panic")
 
-// Recover turns a panic into a problem and keeps its stack for the log. When the response has begun, the connection is
+// Recover turns a panic into an error for Fail and keeps its stack for the log. When the response has begun, the connection is
 // cut instead: half a response must not look whole.
 func Recover(fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -24,7 +24,7 @@ func Recover(fail Fail) gin.HandlerFunc {
 			if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(reason)
 			}
-			Note(c, "stack", string(debug.Stack()))
+			LineOf(c).Stack = string(debug.Stack())
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
 			}

@@ -26,16 +26,16 @@ type refusal struct {
 // invariants is everything in the catalog that can refuse a row, but NOT NULL, which the comparison with the models covers.
 const invariants = `
 	SELECT conname AS name FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
-	 WHERE c.connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't') AND r.relname NOT LIKE 'goose\_%'
+	 WHERE c.connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't') AND r.relname NOT LIKE 'payonce\_schema\_%'
 	UNION ALL
 	SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-	 WHERE i.relnamespace = 'public'::regnamespace AND x.indisunique AND i.relname NOT LIKE 'goose\_%'
+	 WHERE i.relnamespace = 'public'::regnamespace AND x.indisunique AND i.relname NOT LIKE 'payonce\_schema\_%'
 	   AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)
 	UNION ALL
 	SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
 	UNION ALL
 	SELECT r.relname || ' has a constraint without a name of its own' FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
-	 WHERE c.connamespace = 'public'::regnamespace AND c.conname ~ '_(check|key|fkey)[0-9]*$' AND r.relname NOT LIKE 'goose\_%'
+	 WHERE c.connamespace = 'public'::regnamespace AND c.conname ~ '_(check|key|fkey)[0-9]*$' AND r.relname NOT LIKE 'payonce\_schema\_%'
 	ORDER BY name`
 
 func TestEachInvariantRefusesByItsName(t *testing.T) {
@@ -101,6 +101,11 @@ func TestTheAllowedArrowsOfARecordAreAccepted(t *testing.T) {
 		`UPDATE idempotency_keys SET fence = 2, claim_id = u(9) WHERE key_hash = h(1)`,
 		`UPDATE idempotency_keys SET state = 'completed', lease_until = NULL, status = 201, body = 'x', completed_at = now(), expires_at = now() WHERE key_hash = h(1)`,
 		`UPDATE idempotency_keys SET state = 'expired', body = NULL, headers = NULL WHERE key_hash = h(1)`,
+		`UPDATE idempotency_keys SET canceled_at = now() WHERE key_hash = h(1)`, // given up as a tombstone
+		`UPDATE idempotency_keys SET canceled_at = now() WHERE key_hash = h(2)`, // or with its response, which stays
+		`UPDATE idempotency_keys SET state = 'expired', body = NULL, headers = NULL WHERE key_hash = h(2)`,
+		insert("idempotency_keys", "state", "'expired'", "lease_until", "NULL", "completed_at", "now()", "canceled_at", "now()"), // spent
+		`DELETE FROM idempotency_keys WHERE key_hash = h(99)`,
 		`DELETE FROM idempotency_keys WHERE key_hash = h(1)`,
 		insert("idempotency_keys"), // taken back: nothing happened
 		`DELETE FROM idempotency_keys WHERE key_hash = h(99)`,

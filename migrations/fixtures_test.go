@@ -23,10 +23,13 @@ func fixtures() []string {
 			"amount_authorized", "1000", "provider_reference", "'pi_21'"),
 		insert("payments", "id", "u(22)", "order_id", "u(12)", "idempotency_key_hash", "h(22)", "status", "'failed'"),
 		insert("captures", "id", "u(30)", "key_hash", "h(30)"),
+		insert("refunds", "id", "u(32)", "key_hash", "h(32)"),
+		insert("voids", "id", "u(33)", "key_hash", "h(33)"),
 		insert("provider_attempts", "id", "u(40)", "payment_id", "u(20)", "operation", "'authorize'", "operation_id", "u(20)"),
 		insert("provider_attempts", "id", "u(41)", "payment_id", "u(21)", "operation", "'authorize'", "operation_id", "u(21)",
 			"status", "'succeeded'", "resolved_at", "now()"),
 		insert("provider_attempts", "id", "u(45)", "payment_id", "u(21)", "operation_id", "u(35)"),
+		insert("undos", "payment_id", "u(20)", "operation_id", "u(46)", "next_try_at", "NULL"),
 		insert("discrepancies", "id", "u(48)"),
 		insert("ledger_accounts", "id", "u(50)", "code", "'provider'"),
 		insert("ledger_accounts", "id", "u(51)", "code", "'merchant'"),
@@ -34,6 +37,13 @@ func fixtures() []string {
 		insert("ledger_entries", "id", "u(60)", "source_id", "u(30)"),
 		insert("ledger_postings", "line", "1"),
 		insert("events", "id", "u(70)", "resource_version", "1"),
+		insert("webhook_endpoints", "id", "u(80)"),
+		insert("webhook_deliveries", "id", "u(82)", "event_id", "u(70)"),
+		insert("events", "id", "u(71)", "resource_version", "3"),
+		insert("provider_events", "id", "'evt_1'"),
+		insert("archive_files", "name", "'closed'", "closed_at", "now()"),
+		insert("archive_files", "name", "'open'"),
+		insert("archive_positions", "archive", "u(91)"),
 		insert("idempotency_keys", "key_hash", "h(1)"),
 		insert("idempotency_keys", "key_hash", "h(2)", "state", "'completed'", "lease_until", "NULL", "status", "201",
 			"body", "'{}'", "completed_at", "now()", "expires_at", "now()"),
@@ -45,8 +55,12 @@ func fixtures() []string {
 func goodRows() map[string]map[string]string {
 	return map[string]map[string]string{
 		"currencies": {"code": "'ZZZ'", "exponent": "2", "min_amount": "1", "max_amount": "10"},
-		"merchants":  {"id": "u(99)", "name": "'Shop'"},
-		"api_keys":   {"id": "'bbbbbbbbbbbbbbbbbbbb'", "merchant_id": "u(1)", "secret_hash": "h(1)", "scopes": "'{*}'"},
+		"archive_files": {
+			"archive": "u(90)", "name": "'new'", "kind": "'tombstones'", "records": "2", "bytes": "20", "sha256": "h(1)", "closed_at": "NULL",
+		},
+		"archive_positions": {"merchant_id": "u(1)", "archive": "u(90)", "epoch": "1", "xact": "1", "event_id": "u(70)"},
+		"merchants":         {"id": "u(99)", "name": "'Shop'"},
+		"api_keys":          {"id": "'bbbbbbbbbbbbbbbbbbbb'", "merchant_id": "u(1)", "secret_hash": "h(1)", "scopes": "'{*}'", "name": "'cash desk'"},
 		"idempotency_keys": {
 			"merchant_id": "u(1)", "key_hash": "h(99)", "fingerprint": "f(1)", "method": "'POST'", "path": "'/v1/payments'",
 			"state": "'in_progress'", "claim_id": "u(8)", "lease_until": "now()", "operation": "'authorize'",
@@ -66,10 +80,22 @@ func goodRows() map[string]map[string]string {
 			"merchant_id": "u(1)", "id": "u(99)", "payment_id": "u(21)", "currency": "'USD'", "key_hash": "h(99)", "amount": "100",
 			"status": "'pending'",
 		},
+		"refunds": {
+			"merchant_id": "u(1)", "id": "u(99)", "payment_id": "u(21)", "currency": "'USD'", "key_hash": "h(99)", "amount": "100",
+			"reason": "'returned'", "status": "'pending'",
+		},
+		"voids": {
+			"merchant_id": "u(1)", "id": "u(99)", "payment_id": "u(21)", "currency": "'USD'", "key_hash": "h(99)",
+			"reason": "'canceled_by_merchant'", "releases": "false", "status": "'pending'",
+		},
 		"provider_attempts": {
 			"merchant_id": "u(1)", "id": "u(99)", "payment_id": "u(21)", "operation": "'refund'", "operation_id": "u(98)",
 			"provider": "'stripe'", "provider_key": "'k'", "attempt_no": "1", "status": "'sent'", "claim_id": "u(8)",
 			"resolved_at": "NULL", "sends": "1",
+		},
+		"undos": {
+			"merchant_id": "u(1)", "payment_id": "u(21)", "key": "'k'", "tries": "0", "operation_id": "NULL", "next_try_at": "now()",
+			"ended_at": "NULL", "effect": "NULL",
 		},
 		"discrepancies":   {"merchant_id": "u(1)", "id": "u(99)", "kind": "'wrong_amount'", "details": "'{}'"},
 		"ledger_accounts": {"merchant_id": "u(1)", "id": "u(99)", "code": "'fees'", "currency": "'USD'"},
@@ -82,5 +108,18 @@ func goodRows() map[string]map[string]string {
 			"merchant_id": "u(1)", "id": "u(99)", "type": "'payment.succeeded'", "resource_type": "'payment'",
 			"resource_id": "u(20)", "resource_version": "2", "data": "'{}'",
 		},
+		"webhook_endpoints": {
+			"merchant_id": "u(1)", "id": "u(99)", "url": "'https://shop.example/hook'", "events": "'{*}'", "description": "NULL", "secret": "'s'",
+			"previous_secret": "NULL", "previous_secret_until": "NULL", "enabled": "true", "disabled_reason": "NULL", "deleted_at": "NULL",
+		},
+		"webhook_deliveries": {
+			"merchant_id": "u(1)", "id": "u(99)", "endpoint_id": "u(80)", "event_id": "u(71)", "status": "'pending'", "attempts": "0",
+			"next_attempt_at": "now()", "response_body": "NULL", "finished_at": "NULL",
+		},
+		"provider_events": {
+			"provider": "'stripe'", "id": "'evt_99'", "type": "'payment_intent.succeeded'", "merchant_id": "u(1)", "payment_id": "u(20)",
+			"object": "'{}'", "created_at": "now()", "tries": "0",
+		},
+		"event_logs": {"moves": "1", "server": "1", "cursor_key": "u(99)"},
 	}
 }

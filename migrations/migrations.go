@@ -3,7 +3,8 @@
 //
 // Each file is one transaction and one subject, and limits with SET LOCAL how long it waits for locks and how long it
 // runs: a migration that can't get its lock must fail, because everything queues behind it. (Limits in the connection's
-// start-up parameters would do the same, but PgBouncer refuses those.)
+// start-up parameters would do the same, but PgBouncer refuses those.) A file that builds indexes on tables that may be large
+// by then has no transaction: CREATE INDEX CONCURRENTLY lets writes go on, and what a broken build left is dropped first.
 //
 // Files that were released are never edited: goose looks at their numbers only. A file must work with the code before
 // and after it, since replicas are replaced one by one.
@@ -12,15 +13,11 @@ package migrations
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"log/slog"
-	"path"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -28,7 +25,6 @@ import (
 // Limits of the lock that lets one replica migrate at a time. The lock is a row, not a session's advisory lock: that
 // would hold nothing behind PgBouncer in transaction mode. A replica that dies with it delays the others by its lease.
 const (
-	connectTimeout   = 5 * time.Second
 	lockLease        = 15 * time.Second
 	lockHeartbeat    = 3 * time.Second
 	lockPollInterval = 100 * time.Millisecond
@@ -38,9 +34,6 @@ const (
 
 // ErrNothingToUndo is returned by [Down] when no migration is applied.
 var ErrNothingToUndo = errors.New("no migration is applied, so there is none to undo")
-
-//go:embed *.sql
-var files embed.FS
 
 // Applied says whether and when a migration was applied.
 type Applied struct {
@@ -74,37 +67,15 @@ func Down(ctx context.Context, databaseURL string) error {
 	})
 }
 
-// Status lists all migrations of this binary, oldest first.
-func Status(ctx context.Context, databaseURL string) ([]Applied, error) {
-	var list []Applied
-	err := with(ctx, databaseURL, func(p *goose.Provider) error {
-		status, err := p.Status(ctx)
-		if err != nil {
-			return fmt.Errorf("migration status: %w", err)
-		}
-		for _, m := range status {
-			list = append(list, Applied{Version: m.Source.Version, Name: path.Base(m.Source.Path), AppliedAt: m.AppliedAt.UTC()})
-		}
-		return nil
-	})
-	return list, err
-}
-
-// with runs work on a connection pool of its own: migrations need other settings than the service.
+// with runs work on a connection pool of its own.
 func with(ctx context.Context, databaseURL string, work func(*goose.Provider) error) (err error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	db, err := connect(ctx, databaseURL)
 	if err != nil {
-		return fmt.Errorf("migrations: DATABASE_URL: %w", err) // pgx leaves the password out
+		return err
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	// No prepared statements: each is used once, and a change of the schema or an old PgBouncer would break them.
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.PingContext(ctx); err != nil {
-		return fmt.Errorf("migrations: database not reachable: %w", err)
+	if err := adopt(ctx, db); err != nil {
+		return fmt.Errorf("migrations: adopt what an early build has made: %w", err)
 	}
 	provider, err := newProvider(db)
 	if err != nil {
@@ -116,6 +87,7 @@ func with(ctx context.Context, databaseURL string, work func(*goose.Provider) er
 func newProvider(db *sql.DB) (*goose.Provider, error) {
 	quiet := slog.New(slog.DiscardHandler) // stdout and the log belong to the caller
 	locker, err := lock.NewPostgresTableLocker(
+		lock.WithTableName(lockTable),
 		lock.WithTableLeaseDuration(lockLease),
 		lock.WithTableHeartbeatInterval(lockHeartbeat),
 		lock.WithTableLockTimeout(lockPollInterval, lockPolls),
@@ -125,7 +97,8 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, files,
+	return goose.NewProvider(goose.DialectPostgres, db, withEngine{files},
+		goose.WithTableName(versionTable),
 		goose.WithLocker(locker),
 		goose.WithSlog(quiet),
 		goose.WithDisableGlobalRegistry(true), // only the files above, whatever else is linked in

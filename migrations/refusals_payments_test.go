@@ -19,6 +19,8 @@ func paymentRefusals() []refusal {
 		{by: "payments_order_fk", sql: payment("currency", "'EUR'")},
 		{by: "payments_one_live_per_order", sql: payment("order_id", "u(10)")},
 		{by: "payments_provider_reference", sql: payment("provider_reference", "'pi_20'")},
+		{by: "payments_return_url", sql: payment("return_url", "''")},
+		{by: "payments_return_url", sql: payment("return_url", "repeat('a', 2049)")},
 		{by: "payments_capture_method", sql: payment("capture_method", "'later'")},
 		{by: "payments_status", sql: payment("status", "'refunded'")},
 		{by: "payments_amount", sql: payment("amount", "0")},
@@ -84,6 +86,25 @@ func captureRefusals() []refusal {
 	}
 }
 
+func refundRefusals() []refusal {
+	refund := func(changes ...string) string { return insert("refunds", changes...) }
+	void := func(changes ...string) string { return insert("voids", changes...) }
+	return []refusal{
+		{by: "refunds_pkey", sql: refund("id", "u(32)")},
+		{by: "refunds_key_uq", sql: refund("key_hash", "h(32)")},
+		{by: "refunds_payment_fk", sql: refund("payment_id", "u(23)")},
+		{by: "refunds_payment_fk", sql: refund("currency", "'EUR'")},
+		{by: "refunds_amount", sql: refund("amount", "0")},
+		{by: "refunds_reason", sql: refund("reason", "''")},
+		{by: "refunds_status", sql: refund("status", "'paid'")},
+		{by: "voids_pkey", sql: void("id", "u(33)")},
+		{by: "voids_key_uq", sql: void("key_hash", "h(33)")},
+		{by: "voids_payment_fk", sql: void("payment_id", "u(23)")},
+		{by: "voids_payment_fk", sql: void("currency", "'EUR'")},
+		{by: "voids_status", sql: void("status", "'canceled'")},
+	}
+}
+
 func attemptRefusals() []refusal {
 	attempt := func(changes ...string) string { return insert("provider_attempts", changes...) }
 	return []refusal{
@@ -106,5 +127,9 @@ func attemptRefusals() []refusal {
 		},
 		{by: "attempts_one_open_on_authorization", sql: attempt("operation", "'void'", "payment_id", "u(20)")},
 		{by: "discrepancies_pkey", sql: insert("discrepancies", "id", "u(48)")},
+		{by: "discrepancies_operation", sql: insert("discrepancies", "operation", "'charge'")},
+		{by: "discrepancies_decision", sql: insert("discrepancies", "decision", "'forget'", "decision_reason", "''", "decided_by", "''", "decided_at", "now()")},
+		{by: "discrepancies_decided", sql: insert("discrepancies", "decision", "'noted'", "decision_reason", "''", "decided_by", "''")},
+		{by: "discrepancies_decided", sql: insert("discrepancies", "decided_at", "now()")},
 	}
 }

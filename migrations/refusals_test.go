@@ -5,7 +5,8 @@ import "slices"
 // refusals has at least one statement for each invariant of the schema; a test compares the list with the catalog.
 func refusals() []refusal {
 	return slices.Concat(merchantRefusals(), recordRefusals(), orderRefusals(), paymentRefusals(), paymentGuardRefusals(),
-		captureRefusals(), attemptRefusals(), ledgerRefusals(), eventRefusals())
+		captureRefusals(), refundRefusals(), attemptRefusals(), undoRefusals(), ledgerRefusals(), eventRefusals(),
+		webhookRefusals())
 }
 
 func merchantRefusals() []refusal {
@@ -23,6 +24,8 @@ func merchantRefusals() []refusal {
 		{by: "api_keys_merchant_fk", sql: insert("api_keys", "merchant_id", "u(2)")},
 		{by: "api_keys_id", sql: insert("api_keys", "id", "'bbbbbbbbbb_bbbbbbbbb'")},
 		{by: "api_keys_secret_hash", sql: insert("api_keys", "secret_hash", "f(1)")},
+		{by: "api_keys_name", sql: insert("api_keys", "name", "repeat('x', 101)")},
+		{by: "api_keys_name", sql: insert("api_keys", "name", `E'a\nb'`)},
 		{by: "api_keys_scopes", sql: insert("api_keys", "scopes", `'{"a,b"}'`)},
 		{by: "api_keys_scopes", sql: insert("api_keys", "scopes", `'{}'`)},
 		{by: "api_keys_scopes", sql: insert("api_keys", "scopes", `'{a,NULL}'`)},
@@ -43,18 +46,35 @@ func recordRefusals() []refusal {
 		{by: "idempotency_keys_key_hash", sql: record("key_hash", "'short'")},
 		{by: "idempotency_keys_fingerprint", sql: record("fingerprint", "h(1)")},
 		{by: "idempotency_keys_state", sql: record("state", "'new'", "lease_until", "NULL")},
-		{by: "idempotency_keys_operation", sql: record("operation", "'charge'")},
+		{by: "idempotency_keys_operation", sql: record("operation", "'Charge it'")},
 		{by: "idempotency_keys_fence", sql: record("fence", "0")},
 		{by: "idempotency_keys_status", sql: done("status", "500")},
 		{by: "idempotency_keys_status", sql: done("status", "409")},
 		{by: "in_progress_has_lease", sql: record("lease_until", "NULL")},
 		{by: "in_progress_has_lease", sql: done("lease_until", "now()")},
+		{by: "canceled_has_ended", sql: record("canceled_at", "now()")},
+		{by: "idempotency_keys_sealed", sql: done("sealed", "'twice'")},
 		{by: "expired_is_tombstone", sql: done("state", "'expired'")},
 		{by: "expired_is_tombstone", sql: done("state", "'expired'", "body", "NULL", "headers", "'{}'")},
 		{by: "expired_is_tombstone", sql: done("state", "'expired'", "body", "NULL", "completed_at", "NULL")},
 		{by: "idempotency_arrow", reads: "append_only", sql: completed + ` WHERE key_hash = h(2)`},
 		{by: "idempotency_arrow", reads: "append_only", sql: completed + ` WHERE key_hash = h(3)`},
 		{by: "idempotency_arrow", reads: "append_only", sql: `UPDATE idempotency_keys SET body = 'other' WHERE key_hash = h(2)`},
+		{by: "idempotency_arrow", reads: "append_only", sql: `UPDATE idempotency_keys SET canceled_at = now(), body = 'other' WHERE key_hash = h(2)`},
+		{by: "idempotency_arrow", reads: "append_only", sql: `UPDATE idempotency_keys SET canceled_at = now(), sealed = 'secret' WHERE key_hash = h(2)`},
+		{by: "idempotency_arrow", reads: "append_only", sql: `UPDATE idempotency_keys SET canceled_at = now(), status = 202 WHERE key_hash = h(2)`},
+		{
+			by: "idempotency_arrow", reads: "append_only", before: `UPDATE idempotency_keys SET canceled_at = now() WHERE key_hash = h(2)`,
+			sql: `UPDATE idempotency_keys SET canceled_at = NULL WHERE key_hash = h(2)`,
+		},
+		{
+			by: "idempotency_arrow", reads: "append_only", before: `UPDATE idempotency_keys SET canceled_at = now() WHERE key_hash = h(2)`,
+			sql: `UPDATE idempotency_keys SET canceled_at = now() + interval '1 s' WHERE key_hash = h(2)`,
+		},
+		{
+			by: "idempotency_arrow", reads: "append_only", before: `UPDATE idempotency_keys SET canceled_at = now() WHERE key_hash = h(2)`,
+			sql: `UPDATE idempotency_keys SET canceled_at = NULL, state = 'expired', body = NULL, headers = NULL WHERE key_hash = h(2)`,
+		},
 		{
 			by: "idempotency_arrow", reads: "append_only",
 			sql: `UPDATE idempotency_keys SET state = 'in_progress', lease_until = now() WHERE key_hash = h(2)`,
@@ -94,8 +114,26 @@ func orderRefusals() []refusal {
 		{by: "orders_amount_refunded", sql: order("amount_refunded", "-1")},
 		{by: "orders_no_overpayment", sql: order("amount_paid", "500", "amount_reserved", "501")},
 		{by: "orders_no_overrefund", sql: order("amount_paid", "500", "amount_refunded", "501")},
+		{by: "orders_expires_later", sql: order("expires_at", "now()")},
 		{by: "orders_canceled_unpaid", sql: order("canceled_at", "now()", "amount_paid", "1")},
 		{by: "orders_canceled_unpaid", sql: order("canceled_at", "now()", "amount_reserved", "1")},
+	}
+}
+
+func undoRefusals() []refusal {
+	undo := func(changes ...string) string { return insert("undos", changes...) }
+	return []refusal{
+		{by: "undos_pkey", sql: undo("payment_id", "u(20)")},
+		{by: "undos_operation_uq", sql: undo("operation_id", "u(46)", "next_try_at", "NULL")},
+		{by: "undos_payment_fk", sql: undo("payment_id", "u(99)")},
+		{by: "undos_key_length", sql: undo("key", "''")},
+		{by: "undos_key_length", sql: undo("key", "repeat('k', 256)")},
+		{by: "undos_tries", sql: undo("tries", "-1")},
+		{by: "undos_effect", sql: undo("next_try_at", "NULL", "ended_at", "now()", "effect", "'gone'")},
+		{by: "undos_ended", sql: undo("next_try_at", "NULL", "ended_at", "now()")},
+		{by: "undos_ended", sql: undo("effect", "'voided'")},
+		{by: "undos_driven", sql: undo("next_try_at", "NULL")},
+		{by: "undos_driven", sql: undo("operation_id", "u(47)")},
 	}
 }
 
@@ -129,6 +167,19 @@ func eventRefusals() []refusal {
 	return []refusal{
 		{by: "events_pkey", sql: insert("events", "id", "u(70)")},
 		{by: "events_one_per_version", sql: insert("events", "resource_version", "1")},
+		{by: "provider_events_pkey", sql: insert("provider_events", "id", "'evt_1'")},
+		{by: "provider_events_payment", sql: insert("provider_events", "payment_id", "NULL")},
+		{by: "provider_events_tries", sql: insert("provider_events", "tries", "-1")},
+		{by: "event_logs_pkey", sql: insert("event_logs", "moves", "0")},
+		{by: "event_logs_moves", sql: insert("event_logs", "moves", "-1")},
+		{by: "archive_files_pkey", sql: insert("archive_files", "name", "'open'")},
+		{by: "archive_files_kind", sql: insert("archive_files", "kind", "'orders'")},
+		{by: "archive_files_length", sql: insert("archive_files", "records", "0")},
+		{by: "archive_files_sha256", sql: insert("archive_files", "sha256", "''")},
+		{by: "archive_files_append_only", reads: "append_only", sql: `UPDATE archive_files SET bytes = 21 WHERE name = 'closed'`},
+		{by: "archive_files_append_only", reads: "append_only", sql: `UPDATE archive_files SET bytes = 19 WHERE name = 'open'`},
+		{by: "archive_files_kept", reads: "append_only", sql: `DELETE FROM archive_files`},
+		{by: "archive_positions_pkey", sql: insert("archive_positions", "archive", "u(91)")},
 		{by: "events_type", sql: insert("events", "type", "'payment'")},
 		{by: "events_append_only", reads: "append_only", sql: `UPDATE events SET data = '1'`},
 		{by: "events_append_only", reads: "append_only", sql: `DELETE FROM events`},

@@ -11,7 +11,7 @@ import (
 func TestANewKeyParsesAndVerifies(t *testing.T) {
 	t.Parallel()
 	merchant := NewID()
-	key, text := NewAPIKey(merchant)
+	key, text := NewAPIKey(merchant, KeyTerms{})
 	id, hash, err := ParseAPIKey(text)
 	if err != nil || id != key.ID || !IsAPIKeyID(id) || key.MerchantID != merchant {
 		t.Fatalf("ParseAPIKey = %q, %v; the key is %q of %s", id, err, key.ID, key.MerchantID)
@@ -22,22 +22,38 @@ func TestANewKeyParsesAndVerifies(t *testing.T) {
 	if strings.Count(text, "_") != 3 {
 		t.Errorf("%d underscores: splitting has more than one answer", strings.Count(text, "_"))
 	}
-	other, otherText := NewAPIKey(merchant)
+	other, otherText := NewAPIKey(merchant, KeyTerms{})
 	if other.ID == key.ID || otherText == text || other.Verify(hash) {
 		t.Error("two keys have something in common")
 	}
-	if (APIKey{}).Verify([32]byte{}) || (APIKey{}).Verify(sha256.Sum256(nil)) {
+	if (APIKey{}).Verify(Secret{}) || (APIKey{}).Verify(Secret{hash: sha256.Sum256(nil)}) {
 		t.Error("a key without a hash verifies something")
+	}
+}
+
+func TestAKeyOpensOnlyUnderThePrefixThatItWasPrintedWith(t *testing.T) {
+	t.Parallel()
+	for _, live := range []bool{false, true} {
+		key, text := NewAPIKey(NewID(), KeyTerms{Live: live})
+		_, shown, err := ParseAPIKey(text)
+		if want := map[bool]string{false: "sk_test_", true: "sk_live_"}[live]; err != nil || !strings.HasPrefix(text, want) || !key.Verify(shown) {
+			t.Errorf("live %t: the key begins with %.8s, want %s (%v)", live, text, want, err)
+		}
+		swapped := strings.NewReplacer("sk_test_", "sk_live_", "sk_live_", "sk_test_").Replace(text)
+		if _, shown, err = ParseAPIKey(swapped); err != nil || key.Verify(shown) {
+			t.Errorf("live %t: the key opens under the other prefix (%v)", live, err)
+		}
 	}
 }
 
 func TestMalformedKeysAreRefusedWithoutShowingThem(t *testing.T) {
 	t.Parallel()
-	_, good := NewAPIKey(NewID())
+	_, good := NewAPIKey(NewID(), KeyTerms{})
 	for name, text := range map[string]string{
 		"nothing":         "",
 		"no prefix":       strings.TrimPrefix(good, "sk_test_"),
-		"live":            strings.Replace(good, "test", "live", 1),
+		"both prefixes":   "sk_test_" + strings.Replace(good, "test", "live", 1),
+		"other prefix":    strings.Replace(good, "test", "prod", 1),
 		"no secret":       good[:strings.LastIndex(good, "_")],
 		"empty secret":    good[:strings.LastIndex(good, "_")+1],
 		"one more":        good + "a",
@@ -49,7 +65,7 @@ func TestMalformedKeysAreRefusedWithoutShowingThem(t *testing.T) {
 		"digit not in it": good[:len(good)-1] + "1",
 	} {
 		_, hash, err := ParseAPIKey(text)
-		if !errors.Is(err, ErrMalformedAPIKey) || hash != ([32]byte{}) {
+		if !errors.Is(err, ErrMalformedAPIKey) || hash != (Secret{}) {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if len(text) > 8 && strings.Contains(err.Error(), text[8:]) {
@@ -93,7 +109,7 @@ func TestMerchantNamesAreBoundedAndPrintable(t *testing.T) {
 	}
 }
 
-func TestJSONAndScopesSurviveTheirColumn(t *testing.T) {
+func TestJSONSurvivesItsColumn(t *testing.T) {
 	t.Parallel()
 	var null, text, raw JSON
 	buffer := []byte(`{"a":1}`)
@@ -112,12 +128,5 @@ func TestJSONAndScopesSurviveTheirColumn(t *testing.T) {
 	}
 	if err := text.Scan(7); err == nil {
 		t.Error("a number was read as JSON")
-	}
-	var scopes Scopes
-	if err := scopes.Scan("{*,payments:write}"); err != nil || len(scopes) != 2 || scopes[1] != "payments:write" {
-		t.Errorf("read %q, %v", scopes, err)
-	}
-	if value, err := scopes.Value(); value != "{*,payments:write}" || err != nil {
-		t.Errorf("Value = %v, %v", value, err)
 	}
 }

@@ -26,6 +26,7 @@ const (
 	AttemptSucceeded      AttemptStatus = "succeeded"
 	AttemptDeclined       AttemptStatus = "declined"
 	AttemptActionRequired AttemptStatus = "action_required"
+	AttemptAccepted       AttemptStatus = "accepted" // the provider works on it, and ends it by itself
 	AttemptFailed         AttemptStatus = "failed"
 	AttemptUnknown        AttemptStatus = "unknown" // no clear answer in time: only a look-up may decide
 )
@@ -55,6 +56,7 @@ type ProviderAttempt struct {
 	Checks            int
 	CheckedAt         *time.Time
 	NotFoundAt        *time.Time // first "not found" of the current pair; a second one, later, allows to send again
+	LookUpPosition    *string    // where the next look-up in the provider's list goes on; nil: at the beginning
 }
 
 // Open says whether the outcome is still to be found out.

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Event tells what happened to a resource. It is written in the transaction of the change, so it is the audit log and
+// Event is what happened to a resource. It is written in the transaction of the change, so it is the audit log and
 // the outbox at once, and never changed.
 type Event struct {
 	MerchantID      uuid.UUID `gorm:"primaryKey;type:uuid"`
@@ -14,20 +14,10 @@ type Event struct {
 	Type            string    // dotted, for instance payment.succeeded
 	ResourceType    string
 	ResourceID      uuid.UUID `gorm:"type:uuid"`
-	ResourceVersion int
-	Data            JSON `gorm:"not null"`
+	ResourceVersion int       // what the database counted for the change
+	Data            JSON      `gorm:"not null"`
 	RequestID       *string
+	Epoch           int64     `gorm:"default:event_epoch()"` // with Xact: see EventPosition
+	Xact            int64     `gorm:"default:pg_current_xact_id()"`
 	CreatedAt       time.Time `gorm:"default:now();autoCreateTime:false"`
-}
-
-// Discrepancy is something that the provider's book and ours disagree on. A person resolves it; no code guesses.
-type Discrepancy struct {
-	MerchantID uuid.UUID `gorm:"primaryKey;type:uuid"`
-	ID         uuid.UUID `gorm:"primaryKey;type:uuid"`
-	Kind       string
-	PaymentID  *uuid.UUID `gorm:"type:uuid"`
-	Details    JSON       `gorm:"not null"`
-	FoundAt    time.Time  `gorm:"default:now()"`
-	ResolvedAt *time.Time
-	Resolution *string
 }

@@ -14,6 +14,9 @@ const (
 	IdempotencyInProgress IdempotencyState = "in_progress"
 	IdempotencyCompleted  IdempotencyState = "completed"
 	IdempotencyExpired    IdempotencyState = "expired" // a tombstone: the response is dropped, the key stays refused
+	// IdempotencyCanceled is a tombstone that never had a response: the key was given up before a request with it was executed. It is
+	// read so; the column says expired.
+	IdempotencyCanceled IdempotencyState = "canceled"
 )
 
 // IdempotencyKey is the record of one key of one merchant: who works on it, and what the first answer was.
@@ -36,4 +39,6 @@ type IdempotencyKey struct {
 	CreatedAt    time.Time `gorm:"default:clock_timestamp();autoCreateTime:false"`
 	CompletedAt  *time.Time
 	ExpiresAt    *time.Time
+	CanceledAt   *time.Time // when the key was given up
+	Sealed       *string    // why Body is sealed: "response" or "secret"; nil: it isn't
 }

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,7 +16,10 @@ const (
 	PrefixRefund          = "re_"
 	PrefixCapture         = "cap_"
 	PrefixEvent           = "evt_"
+	PrefixLedgerEntry     = "le_"
+	PrefixDiscrepancy     = "dis_"
 	PrefixWebhookEndpoint = "we_"
+	PrefixWebhookDelivery = "del_"
 	PrefixMerchant        = "mer_"
 )
 
@@ -76,24 +78,4 @@ func ParseID(prefix, s string) (uuid.UUID, error) {
 func NewID() uuid.UUID {
 	// NewV7 fails only when the system has no randomness; crypto/rand ends the process before that returns.
 	return uuid.Must(uuid.NewV7())
-}
-
-// DerivedID returns a UUIDv8 (RFC 9562, 5.8) that is a pure function of its arguments: SHA-256 over the domain tag and
-// the parts, each preceded by its length as 8 bytes big endian, so that no two lists of parts hash the same bytes.
-// A payment's id is derived from its request's identity: every copy of the request means the same payment.
-func DerivedID(domain string, parts ...[]byte) uuid.UUID {
-	h := sha256.New()
-	write := func(part []byte) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write(part)
-	}
-	write([]byte(domain))
-	for _, part := range parts {
-		write(part)
-	}
-	var id uuid.UUID
-	copy(id[:], h.Sum(nil))
-	id[6] = id[6]&0x0f | 0x80 // version 8
-	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
-	return id
 }

@@ -106,36 +106,3 @@ func TestNewIDsAreVersion7AndOrdered(t *testing.T) {
 		last = id
 	}
 }
-
-// The value is fixed: a change would give a retried request another payment.
-func TestADerivedIDNeverChanges(t *testing.T) {
-	t.Parallel()
-	got := DerivedID("payonce/payment", []byte("merchant"), []byte("key"))
-	if want := "54e9c529-8aa2-84bf-89e3-35e979a62ec4"; got.String() != want {
-		t.Errorf("DerivedID = %s, want %s", got, want)
-	}
-	if got.Version() != 8 || got.Variant() != uuid.RFC4122 {
-		t.Errorf("%s is version %d, %s; want 8, RFC 9562", got, got.Version(), got.Variant())
-	}
-}
-
-func TestDerivedIDsDifferWhereTheirPartsDo(t *testing.T) {
-	t.Parallel()
-	part := func(s ...string) (list [][]byte) {
-		for _, text := range s {
-			list = append(list, []byte(text))
-		}
-		return list
-	}
-	seen := map[uuid.UUID]int{}
-	for i, id := range []uuid.UUID{
-		DerivedID("d", part("ab", "c")...), DerivedID("d", part("a", "bc")...), DerivedID("d", part("abc")...),
-		DerivedID("d", part("abc", "")...), DerivedID("d", part("", "abc")...), DerivedID("d"), DerivedID("d", nil),
-		DerivedID("da", part("b", "c")...), DerivedID("", part("d")...),
-	} {
-		if other, ok := seen[id]; ok {
-			t.Errorf("cases %d and %d have the id %s", other, i, id)
-		}
-		seen[id] = i
-	}
-}

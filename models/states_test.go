@@ -70,7 +70,7 @@ func TestAnOrderIsPaidOrCanceledOnlyWhileNothingIsPaidOrUnderWay(t *testing.T) {
 		"refunded":       {Order{AmountTotal: 10, AmountPaid: 10, AmountRefunded: 10}, false},
 		"canceled":       {Order{AmountTotal: 10, CanceledAt: &now}, false},
 	} {
-		payable, cancelable := c.order.Payable(), c.order.Cancelable()
+		payable, cancelable := c.order.Payable(now), c.order.Cancelable()
 		if c.free && (payable != nil || cancelable != nil) {
 			t.Errorf("%s: Payable = %v, Cancelable = %v", name, payable, cancelable)
 		}

@@ -9,19 +9,24 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/idempotency/postgres"
+	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/provider"
-	"github.com/payonce/payonce/repository"
-	"github.com/payonce/payonce/wire"
 )
 
-const authorizeDomain = "payonce/payment-id/v1"
+const (
+	authorizeDomain = "payonce/payment-id/v1"
+	// authorizationLife is how long a card network holds an authorization (Stripe's documented 7 days for cards).
+	authorizationLife = 7 * 24 * time.Hour
+)
 
 // AuthorizeInput is a validated request to pay an order.
 type AuthorizeInput struct {
 	OrderID       uuid.UUID
 	PaymentMethod string
 	CaptureMethod models.CaptureMethod
+	ReturnURL     *string // where the customer goes back to after a challenge
 	Description   *string
 	Metadata      models.JSON
 	RequestID     string
@@ -29,204 +34,190 @@ type AuthorizeInput struct {
 
 // authorize pays an order: with the money taken at once, or held for a capture.
 type authorize struct {
-	*Payments
-	input   AuthorizeInput
-	order   *repository.Later[models.Order]
-	used    *repository.Later[models.Payment] // what the key paid for before its record was forgotten
-	payment models.Payment
-	attempt models.ProviderAttempt
-	old     bool // the attempt is never sent again
+	*parts
+	requestID string // "" at a takeover and in checks
+	replace   func(ctx context.Context, merchant, payment uuid.UUID)
+	order     *postgres.Pending[models.Order]
+	used      *postgres.Pending[models.Payment] // what the key paid for before its record was forgotten
+	payment   models.Payment
 }
 
-// Authorize returns the operation of one request. Its ids and its provider key follow from the request's identity alone:
-// every copy, on every replica, after every crash, means the same payment and the same charge.
-func (s *Payments) Authorize(req idempotency.Request, in AuthorizeInput) idempotency.Operation[*repository.Unit] {
-	name := string(models.OperationAuthorize)
-	id := uuid.UUID(idempotency.DeriveUUID(authorizeDomain, req.Tenant, req.Key, name, req.Fingerprint))
-	merchant := uuid.UUID(req.Tenant)
-	return &authorize{
-		Payments: s, input: in,
-		payment: models.Payment{
-			MerchantID: merchant, ID: id, OrderID: in.OrderID, IdempotencyKeyHash: req.KeyHash[:], CaptureMethod: in.CaptureMethod,
-			Provider: s.name, PaymentMethod: in.PaymentMethod, Status: models.PaymentProcessing,
-			Description: in.Description, Metadata: in.Metadata, Version: 1,
-		},
-		attempt: models.ProviderAttempt{
-			MerchantID: merchant, ID: models.DerivedID("payonce/attempt-id/v1", id[:]), PaymentID: id,
-			Operation: models.OperationAuthorize, OperationID: id, Provider: s.name, KeyHash: req.KeyHash[:], AttemptNo: 1,
-			ProviderKey: idempotency.ProviderKey(req.Tenant, req.Key, name, req.Fingerprint), Status: models.AttemptSent,
-		},
+// Authorize returns the operation of one request. The payment's id follows from the request's identity alone.
+func (d *Driver) Authorize(req idempotency.Request, in AuthorizeInput) idempotency.Operation[*postgres.Tx] {
+	id := uuid.UUID(idempotency.DeriveUUID(authorizeDomain, req.Tenant, req.Key, string(models.OperationAuthorize), req.Fingerprint))
+	return d.Operation(req, &authorize{parts: d.parts, requestID: in.RequestID, replace: d.replace, payment: models.Payment{
+		MerchantID: uuid.UUID(req.Tenant), ID: id, OrderID: in.OrderID, IdempotencyKeyHash: req.KeyHash[:], CaptureMethod: in.CaptureMethod,
+		Provider: d.account, PaymentMethod: in.PaymentMethod, Status: models.PaymentProcessing,
+		ReturnURL: in.ReturnURL, Description: in.Description, Metadata: in.Metadata, Version: 1,
+	}})
+}
+
+func (p *parts) loadAuthorize(tx *postgres.Tx, merchant, id uuid.UUID) func() (Effect, error) {
+	found, order := p.payments.Read(tx, merchant, id), p.orders.OfPayment(tx, merchant, id)
+	return func() (Effect, error) {
+		payment, err := found.Get()
+		if err != nil {
+			return nil, err
+		}
+		return &authorize{parts: p, payment: *payment, order: order}, nil
 	}
 }
 
-// Resume implements [idempotency.Resumer]: it reads back what T1 wrote. Nobody else writes these rows while the record
-// is in progress under the caller's claim.
-func (s *Payments) Resume(ctx context.Context, rec *idempotency.Record) (idempotency.Operation[*repository.Unit], error) {
-	if rec.Operation != string(models.OperationAuthorize) {
-		return nil, fmt.Errorf("operation %q is not known to this version", rec.Operation)
+func (a *authorize) Subject() Subject {
+	p := &a.payment
+	return Subject{
+		Operation: models.OperationAuthorize, Merchant: p.MerchantID, ID: p.ID, Resource: wire.TypePayment, Payment: p.ID,
+		Asked: models.Money{Amount: p.Amount, Currency: p.Currency}, UnderReview: p.NeedsReview(),
 	}
-	return s.load(ctx, uuid.UUID(rec.Tenant), rec.Resource.ID)
-}
-
-func (s *Payments) load(ctx context.Context, merchant, id uuid.UUID) (*authorize, error) {
-	var (
-		readPayment *repository.Later[models.Payment]
-		readAttempt *repository.Later[models.ProviderAttempt]
-	)
-	if err := s.look(ctx, func(u *repository.Unit) {
-		readPayment, readAttempt = s.payments.Read(u, merchant, id), s.attempts.OfOperation(u, merchant, id)
-	}); err != nil {
-		return nil, err
-	}
-	payment, err := readPayment.Get()
-	if err != nil {
-		return nil, fmt.Errorf("read the payment: %w", err)
-	}
-	attempt, err := readAttempt.Get()
-	if err != nil {
-		return nil, fmt.Errorf("read the attempt: %w", err)
-	}
-	return &authorize{Payments: s, payment: *payment, attempt: *attempt}, nil
-}
-
-func (a *authorize) Name() string { return string(models.OperationAuthorize) }
-
-func (a *authorize) Resource() idempotency.Resource {
-	return idempotency.Resource{Type: wire.TypePayment, ID: a.payment.ID}
-}
-
-func (a *authorize) Ready() error {
-	if err := a.payer.Ready(); err != nil {
-		return fmt.Errorf("%w: %w", idempotency.ErrUnavailable, err)
-	}
-	return nil
 }
 
 // Reads locks the order: two keys for one order are the double click that no key can catch.
-func (a *authorize) Reads(u *repository.Unit) {
-	a.order = a.orders.Lock(u, a.payment.MerchantID, a.payment.OrderID)
-	a.used = a.payments.UnderKey(u, a.payment.MerchantID, a.payment.IdempotencyKeyHash)
+func (a *authorize) Reads(tx *postgres.Tx) {
+	a.order = a.orders.Lock(tx, a.payment.MerchantID, a.payment.OrderID)
+	a.used = a.payments.UnderKey(tx, a.payment.MerchantID, a.payment.IdempotencyKeyHash)
 }
 
-// Prepare is T1: the payment, its reservation on the order, and the attempt, before anybody is asked. No event is
-// written: nothing has happened yet.
-func (a *authorize) Prepare(ctx context.Context, u *repository.Unit, claim idempotency.Claim) error {
+// Claim queues the payment and its reservation on the order.
+func (a *authorize) Claim(ctx context.Context, tx *postgres.Tx) error {
 	if used, err := a.used.Get(); err == nil {
 		return &idempotency.ExpiredError{Resource: idempotency.Resource{Type: wire.TypePayment, ID: used.ID}}
 	}
 	order, err := a.order.Get()
-	if errors.Is(err, repository.ErrNotFound) {
+	if errors.Is(err, postgres.ErrNotFound) {
 		return ErrOrderNotFound
 	}
 	if err != nil {
 		return err
 	}
-	if reason := order.Payable(); reason != nil {
-		return a.obstacle(ctx, u, order, reason)
+	if reason := order.Payable(tx.Now()); reason != nil {
+		return a.replacing(a.obstacle(ctx, tx, order, reason))
 	}
-	if !provider.Supports(order.Currency) {
-		return &RejectedError{Code: "currency_not_supported"}
+	if err := CheckPayable(order.AmountTotal, order.Currency); err != nil { // an earlier release accepted such orders
+		return &RejectedError{Code: err.Code()}
 	}
-	a.payment.Amount, a.payment.Currency, a.payment.CreatedAt = order.AmountTotal, order.Currency, u.Now()
-	a.attempt.ClaimID, a.attempt.Fence, a.attempt.SentAt = uuid.UUID(claim.ClaimID), claim.Fence, u.Now()
-	a.orders.Move(u, order.MerchantID, order.ID, a.payment.Amount, 0)
-	a.payments.Insert(u, &a.payment)
-	a.attempts.Insert(u, &a.attempt)
+	a.payment.Amount, a.payment.Currency = order.AmountTotal, order.Currency
+	a.payment.CreatedAt, a.payment.UpdatedAt = tx.Now(), tx.Now()
+	a.orders.Reserve(tx, order.MerchantID, order.ID, a.payment.Amount)
+	a.payments.Insert(tx, &a.payment)
 	return nil
 }
 
-// obstacle names the payment that stands in the way, when it is one.
-func (a *authorize) obstacle(ctx context.Context, u *repository.Unit, order *models.Order, reason error) error {
-	live := a.payments.LiveForOrder(u, order.MerchantID, order.ID)
-	if err := u.Flush(ctx); err != nil {
-		return err
+// replacing lets a payment that waits for its customer be ended at the provider before another one of the order begins: a challenge that
+// was left must not lock the order.
+func (a *authorize) replacing(refusal error) error {
+	blocked, ok := errors.AsType[*NotPayableError](refusal)
+	if !ok || !blocked.Replaceable {
+		return refusal
 	}
-	refusal := &NotPayableError{Order: order.ID, Reason: reason}
-	if payment, err := live.Get(); err == nil {
-		refusal.Payment, refusal.Open = payment.ID, payment.Status == models.PaymentProcessing
-	}
-	return refusal
+	return &idempotency.PrerequisiteError{Err: blocked, Do: func(ctx context.Context) {
+		a.replace(ctx, a.payment.MerchantID, blocked.Payment)
+	}}
 }
 
-// Call asks the provider, once.
-func (a *authorize) Call(ctx context.Context) idempotency.Answer {
-	t, result := a.send(ctx)
-	return idempotency.Answer{Truth: t, Refused: refusal(result)}
+// Release takes the reservation and the payment back.
+func (a *authorize) Release(tx *postgres.Tx) {
+	a.orders.Reserve(tx, a.payment.MerchantID, a.payment.OrderID, -a.payment.Amount)
+	a.payments.Delete(tx, a.payment.MerchantID, a.payment.ID)
 }
 
-// send makes one request, and says what came of it.
-func (a *authorize) send(ctx context.Context) (truth, provider.Result) {
-	result := a.payer.Authorize(ctx, a.request())
-	switch {
-	case result.Outcome == provider.Unauthorized:
-		a.log.ErrorContext(ctx, "ALERT the provider does not accept PROVIDER_SECRET_KEY", "status", result.HTTPStatus, "error", result.Err)
-	case result.Err != nil:
-		a.log.WarnContext(ctx, "payment not authorized by the provider's first answer", "payment_id", a.publicID(), "outcome", result.Outcome.String(), "error", result.Err)
-	}
-	return judge(&a.payment, result), result
-}
-
-// request follows from the row alone, so that a re-send is the same request byte for byte.
-func (a *authorize) request() provider.AuthorizeRequest {
+// Send asks for the charge. The request follows from the row alone.
+func (a *authorize) Send(ctx context.Context, key string) Outcome {
 	p := &a.payment
-	return provider.AuthorizeRequest{
-		Key: a.attempt.ProviderKey, PaymentID: a.publicID(), MerchantID: models.FormatID(models.PrefixMerchant, p.MerchantID),
+	req := provider.AuthorizeRequest{
+		Key: key, PaymentID: p.PublicID(), MerchantID: models.FormatID(models.PrefixMerchant, p.MerchantID),
 		Amount: p.Amount, Currency: p.Currency, PaymentMethod: p.PaymentMethod, Manual: p.CaptureMethod == models.CaptureManual,
 	}
+	if p.ReturnURL != nil {
+		req.ReturnURL = *p.ReturnURL
+	}
+	return interpret(p, a.provider.Authorize(ctx, req))
 }
 
-func (a *authorize) publicID() string { return models.FormatID(models.PrefixPayment, a.payment.ID) }
-
-// LookUp asks what became of the operation: by reference when one is known, else in the provider's list.
-func (a *authorize) LookUp(ctx context.Context) idempotency.Answer {
-	var result provider.Result
-	switch {
-	case a.attempt.ProviderReference != nil:
-		result = a.payer.Retrieve(ctx, *a.attempt.ProviderReference)
-	default:
-		result = a.find(ctx)
-	}
-	if result.Err != nil {
-		a.log.WarnContext(ctx, "look-up gave no clear answer", "payment_id", a.publicID(), "outcome", result.Outcome.String(), "error", result.Err)
-	}
-	return idempotency.Answer{Truth: judge(&a.payment, result)}
-}
-
-// find looks where the first request has to stand in the provider's list. All that came since would grow with the
-// provider's business until nobody can read it in time, and the payment would stay unresolved for ever. What came later
-// than that, or by a re-send, isn't lost: absent here, it is sent again under the same key and answered with what exists.
-// Only what is too old for that is looked for in everything that may have come of it; when that can't be read, what was
-// read has to do, which leaves the payment to a person.
-func (a *authorize) find(ctx context.Context) provider.Result {
+// LookUp retrieves the intent by its reference, or finds it in the provider's list by what Send wrote into it.
+func (a *authorize) LookUp(ctx context.Context, s Search) Outcome {
 	p := &a.payment
-	request := provider.FindRequest{
-		PaymentID: a.publicID(), MerchantID: models.FormatID(models.PrefixMerchant, p.MerchantID),
-		Amount: p.Amount, Currency: p.Currency, Since: a.attempt.SentAt, Until: a.attempt.SentAt.Add(a.attempts.Lease()),
+	if s.Reference != "" {
+		return interpret(p, a.provider.Retrieve(ctx, s.Reference))
 	}
-	first := a.payer.Find(ctx, request)
-	if first.Outcome != provider.NotFound || !a.old {
-		return first
-	}
-	request.Until = time.Time{}
-	if later := a.payer.Find(ctx, request); later.Outcome == provider.Answered {
-		return later
-	}
-	return first
+	return interpret(p, a.provider.Find(ctx, provider.FindRequest{
+		PaymentID: p.PublicID(), MerchantID: models.FormatID(models.PrefixMerchant, p.MerchantID), Amount: p.Amount, Currency: p.Currency,
+		Since: s.Since, Until: s.Until, Later: s.Later, Now: s.Now, Position: s.Position,
+	}))
 }
 
-// Undo takes T1's writes back.
-func (a *authorize) Undo(u *repository.Unit) {
-	a.attempts.Delete(u, &a.attempt)
-	a.orders.Move(u, a.payment.MerchantID, a.payment.OrderID, -a.payment.Amount, 0)
-	a.payments.Delete(u, a.payment.MerchantID, a.payment.ID)
+// Cancel cancels the payment's intent. Its key follows from the payment's id, which follows from the request's identity: there
+// is one cancellation, however often it is sent and from however many replicas.
+func (a *authorize) Cancel(ctx context.Context, reference string) Outcome {
+	key := uuid.UUID(idempotency.UUIDFrom("payonce/cancel-key/v1", a.payment.MerchantID[:], a.payment.ID[:]))
+	return interpret(&a.payment, a.provider.Cancel(ctx, provider.CancelRequest{Key: key.String(), Reference: reference}))
 }
 
-// Settle is T2.
-func (a *authorize) Settle(u *repository.Unit, answer idempotency.Answer) (*idempotency.Response, error) {
-	t, _ := answer.Truth.(truth) // without one: unknown
-	settled, err := a.write(u, t)
+// Complete moves the order's reservation, changes the payment, and writes an automatic capture. Nothing has to be read for it: while
+// the payment is live, the order is as the claim left it, and so is a payment without an outcome.
+func (a *authorize) Complete(_ context.Context, tx *postgres.Tx, out Outcome) (*idempotency.Response, error) {
+	order, err := a.order.Get()
 	if err != nil {
+		return nil, fmt.Errorf("the payment's order: %w", err)
+	}
+	to, now := a.outcome(out), account{order, &a.payment}
+	after := a.payment.After(to)
+	var change models.OrderChange
+	switch {
+	case to.Captured != 0:
+		change = models.OrderChange{Reserved: -after.Amount, Paid: to.Captured}
+	case !after.Live():
+		change = models.OrderChange{Reserved: -after.Amount}
+	}
+	if err := a.change(tx, &now, change, to, "payment."+string(after.Status), a.requestID); err != nil {
 		return nil, err
 	}
-	return render(settled, t)
+	if to.Captured != 0 {
+		if err := a.captured(tx, now.payment); err != nil {
+			return nil, err
+		}
+	}
+	return paymentResponse(now.payment, out)
+}
+
+// captured queues the capture that an automatic payment has, with its event and its entry in the ledger.
+func (a *authorize) captured(tx *postgres.Tx, p *models.Payment) error {
+	c := &models.Capture{
+		MerchantID: p.MerchantID, ID: idempotency.UUIDFrom("payonce/capture-id/v1", p.ID[:]), PaymentID: p.ID,
+		Currency: p.Currency, Amount: p.AmountCaptured, IsFinal: true, Status: models.CaptureSucceeded, CreatedAt: p.CreatedAt, UpdatedAt: p.CreatedAt,
+	}
+	e, err := newEvent("capture.succeeded", wire.TypeCapture, c.MerchantID, c.ID, wire.NewCapture(c), a.requestID)
+	if err != nil {
+		return err
+	}
+	a.captures.InsertMade(tx, c, e)
+	a.post(tx, models.LedgerCapture, c.MerchantID, c.ID, models.Money{Amount: c.Amount, Currency: c.Currency})
+	return nil
+}
+
+// outcome is what an outcome makes of the payment.
+func (a *authorize) outcome(out Outcome) models.PaymentChange {
+	p := &a.payment
+	to := models.PaymentChange{Status: p.Status, ProviderReference: optional(out.Reference)}
+	switch out.Kind {
+	case Succeeded:
+		to.Authorized = p.Amount
+		if p.CaptureMethod == models.CaptureManual {
+			expires := p.CreatedAt.Add(authorizationLife)
+			to.Status, to.AuthorizationExpiresAt = models.PaymentRequiresCapture, &expires
+		} else {
+			to.Status, to.Captured = models.PaymentSucceeded, p.Amount
+		}
+	case ActionRequired:
+		expires := p.CreatedAt.Add(a.actionTimeout)
+		to.Status, to.NextActionURL, to.NextActionExpiresAt = models.PaymentRequiresAction, optional(out.ActionURL), &expires
+	case Declined:
+		to.Status, to.StatusReason = models.PaymentFailed, optional(out.Reason)
+	case Canceled:
+		to.Status, to.StatusReason = models.PaymentCanceled, optional("canceled_by_provider")
+	case Review:
+		to.StatusReason = optional(models.ReasonNeedsReview)
+	case Unknown, Accepted:
+		to.StatusReason = optional(models.ReasonOutcomeUnknown)
+	}
+	return to
 }

@@ -20,7 +20,7 @@ const (
 var (
 	paid = rows{
 		Record: "completed 201 1", Payment: "succeeded 1999 1999", Attempt: "succeeded 1 f", Order: "paid 0 1999",
-		Capture: "succeeded 1999", Ledger: posting, Events: "2 payment.succeeded req_1",
+		Capture: "succeeded 1999", Ledger: posting, Events: "1 capture.succeeded req_1, 2 order.paid req_1, 2 payment.succeeded req_1",
 	}
 	pending = rows{
 		Record: "completed 202 1", Payment: "processing outcome_unknown 0 0", Attempt: "unknown 1 t", Order: untaken,
@@ -32,12 +32,12 @@ var (
 	}
 )
 
-func TestEachVerdictLeavesItsRows(t *testing.T) {
+func TestEachOutcomeLeavesItsRows(t *testing.T) {
 	t.Parallel()
 	wrongAmount, wrongCurrency, half := intent("succeeded"), intent("succeeded"), intent("succeeded")
-	wrongAmount.Intent.Amount, wrongCurrency.Intent.Currency, half.Intent.AmountReceived = 1, "USD", 1000
+	wrongAmount.Object.Amount, wrongCurrency.Object.Currency, half.Object.AmountReceived = 1, "USD", 1000
 	for name, test := range map[string]struct {
-		says   provider.Result
+		says   answer
 		method models.CaptureMethod
 		status int
 		want   rows
@@ -60,8 +60,8 @@ func TestEachVerdictLeavesItsRows(t *testing.T) {
 			Events: "2 payment.canceled req_1",
 		}},
 		"timed out":                       {timedOut, models.CaptureAutomatic, 202, pending},
-		"a status nobody knows":           {intent("dancing"), models.CaptureAutomatic, 202, pending},
-		"answered without an intent":      {provider.Result{Outcome: provider.Answered}, models.CaptureAutomatic, 202, pending},
+		"an unknown status":               {intent("dancing"), models.CaptureAutomatic, 202, pending},
+		"answered without an intent":      {answer{Outcome: provider.Answered}, models.CaptureAutomatic, 202, pending},
 		"another amount":                  {wrongAmount, models.CaptureAutomatic, 202, reviewed},
 		"another currency":                {wrongCurrency, models.CaptureAutomatic, 202, reviewed},
 		"half of the amount received":     {half, models.CaptureAutomatic, 202, reviewed},
@@ -70,9 +70,9 @@ func TestEachVerdictLeavesItsRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openShop(t)
-			s.payer.says(test.says)
+			s.provider.says(test.says)
 			out, err := s.pay("k", test.method)
-			if err != nil || out.Response.Status != test.status || out.Level != idempotency.LevelFirst {
+			if err != nil || out.Response.Status != test.status || out.Source != idempotency.SourceFirst {
 				t.Fatalf("%+v, %+v, %v", out, out.Response, err)
 			}
 			s.expect(test.want)
@@ -81,8 +81,8 @@ func TestEachVerdictLeavesItsRows(t *testing.T) {
 				t.Errorf("replay: %+v, %v", again, err)
 			}
 			s.expect(test.want)
-			if len(s.payer.sent) != 1 || !s.payer.deadline[0] {
-				t.Errorf("the provider was asked %d times, with a deadline: %v", len(s.payer.sent), s.payer.deadline)
+			if len(s.provider.sent) != 1 || !s.provider.deadline[0] {
+				t.Errorf("the provider was asked %d times, with a deadline: %v", len(s.provider.sent), s.provider.deadline)
 			}
 		})
 	}
@@ -90,7 +90,7 @@ func TestEachVerdictLeavesItsRows(t *testing.T) {
 
 func TestADeclinedPaymentNamesItselfAndItsReason(t *testing.T) {
 	s := openShop(t)
-	s.payer.says(declined)
+	s.provider.says(declined)
 	response := s.payAndExpect(402)
 	id := s.query(`SELECT id::text FROM payments`)
 	for _, part := range []string{`"code":"payment-declined"`, `"decline_code":"insufficient_funds"`, `"payment_id":"pay_`, `"instance":"/v1/payments/pay_`} {
@@ -106,30 +106,30 @@ func TestADeclinedPaymentNamesItselfAndItsReason(t *testing.T) {
 	}
 }
 
-func TestARefusedOrUnsentRequestIsTakenBackWithoutATrace(t *testing.T) {
+func TestARefusedOrUnsentRequestIsReleasedWithoutATrace(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		says     provider.Result
+		says     answer
 		rejected bool
 	}{
-		"not sent":     {provider.Result{Outcome: provider.NotSent, Err: errors.New("refused")}, false},
-		"unauthorized": {provider.Result{Outcome: provider.Unauthorized, HTTPStatus: 401}, false},
-		"rejected":     {provider.Result{Outcome: provider.Refused, HTTPStatus: 400, Code: "resource_missing"}, true},
+		"not sent":     {answer{Outcome: provider.NotSent, Err: errors.New("refused")}, false},
+		"unauthorized": {answer{Outcome: provider.Unauthorized, HTTPStatus: 401}, false},
+		"rejected":     {answer{Outcome: provider.Refused, HTTPStatus: 400, Code: "resource_missing"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openShop(t)
-			s.payer.says(test.says)
+			s.provider.says(test.says)
 			_, err := s.pay("k", models.CaptureAutomatic)
 			rejected, ok := errors.AsType[*operations.RejectedError](err)
 			if ok != test.rejected || (!ok && !errors.Is(err, idempotency.ErrUnavailable)) || (ok && rejected.Code != "resource_missing") {
 				t.Fatalf("%v", err)
 			}
 			s.expect(rows{Order: "pending_payment 0 0"})
-			s.payer.says(intent("succeeded"))
+			s.provider.says(intent("succeeded"))
 			s.payAndExpect(201)
 			s.expect(paid)
-			if s.payer.sent[0] != s.payer.sent[1] {
-				t.Errorf("the second request differs: %+v", s.payer.sent)
+			if s.provider.sent[0] != s.provider.sent[1] {
+				t.Errorf("the second request differs: %+v", s.provider.sent)
 			}
 		})
 	}
@@ -137,7 +137,7 @@ func TestARefusedOrUnsentRequestIsTakenBackWithoutATrace(t *testing.T) {
 
 func TestAnOpenBreakerRefusesBeforeAnythingIsWritten(t *testing.T) {
 	s := openShop(t)
-	s.payer.closed = provider.ErrUnavailable
+	s.provider.closed = provider.ErrUnavailable
 	if _, err := s.pay("k", models.CaptureAutomatic); !errors.Is(err, idempotency.ErrUnavailable) {
 		t.Fatal(err)
 	}
@@ -146,9 +146,9 @@ func TestAnOpenBreakerRefusesBeforeAnythingIsWritten(t *testing.T) {
 
 func TestAnOpenBreakerStillReplaysWhatIsDecided(t *testing.T) {
 	s := openShop(t)
-	s.payer.says(intent("succeeded"))
+	s.provider.says(intent("succeeded"))
 	first := s.payAndExpect(201)
-	s.payer.closed = provider.ErrUnavailable
+	s.provider.closed = provider.ErrUnavailable
 	if again := s.payAndExpect(201); !bytes.Equal(again.Body, first.Body) {
 		t.Error("another body")
 	}
@@ -156,10 +156,10 @@ func TestAnOpenBreakerStillReplaysWhatIsDecided(t *testing.T) {
 
 func TestAKeyWhoseRecordIsForgottenIsExpiredAndNotPaidAgain(t *testing.T) {
 	t.Parallel()
-	for name, says := range map[string]provider.Result{"paid": intent("succeeded"), "declined": declined} {
+	for name, says := range map[string]answer{"paid": intent("succeeded"), "declined": declined} {
 		t.Run(name, func(t *testing.T) {
 			s := openShop(t)
-			s.payer.says(says)
+			s.provider.says(says)
 			if _, err := s.pay("k", models.CaptureAutomatic); err != nil {
 				t.Fatal(err)
 			}
@@ -167,22 +167,22 @@ func TestAKeyWhoseRecordIsForgottenIsExpiredAndNotPaidAgain(t *testing.T) {
 			s.exec(`DELETE FROM idempotency_keys`)
 			_, err := s.pay("k", models.CaptureAutomatic)
 			expired, ok := errors.AsType[*idempotency.ExpiredError](err)
-			if !ok || expired.Resource.Type != "payment" || len(s.payer.sent) != 1 {
-				t.Fatalf("%v after %d requests", err, len(s.payer.sent))
+			if !ok || expired.Resource.Type != "payment" || len(s.provider.sent) != 1 {
+				t.Fatalf("%v after %d requests", err, len(s.provider.sent))
 			}
 		})
 	}
 }
 
-func TestARecordWhoseHolderIsGoneIsSettledByWhatTheProviderKnows(t *testing.T) {
+func TestARecordWhoseOwnerIsGoneIsCompletedByWhatTheProviderKnows(t *testing.T) {
 	t.Parallel()
 	settled := func(r rows) rows { // by a second holder, who doesn't know the request's id
 		r.Record = strings.Replace(r.Record, " 1", " 2", 1)
-		r.Events = strings.TrimSuffix(r.Events, " req_1")
+		r.Events = strings.ReplaceAll(r.Events, " req_1", "")
 		return r
 	}
 	for name, test := range map[string]struct {
-		knows provider.Result
+		knows answer
 		want  rows
 	}{
 		"charged":   {intent("succeeded"), settled(paid)},
@@ -192,13 +192,13 @@ func TestARecordWhoseHolderIsGoneIsSettledByWhatTheProviderKnows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openShop(t)
 			s.abandon()
-			s.payer.says(test.knows)
+			s.provider.says(test.knows)
 			if n, err := s.engine.Recover(t.Context(), 10); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
 			s.expect(test.want)
-			if len(s.payer.sent) != 1 || len(s.payer.found) != 1 || s.payer.found[0].PaymentID != s.payer.sent[0].PaymentID {
-				t.Errorf("sent %+v, looked for %+v", s.payer.sent, s.payer.found)
+			if len(s.provider.sent) != 1 || len(s.provider.found) != 1 || s.provider.found[0].PaymentID != s.provider.sent[0].PaymentID {
+				t.Errorf("sent %+v, looked for %+v", s.provider.sent, s.provider.found)
 			}
 		})
 	}
@@ -207,17 +207,17 @@ func TestARecordWhoseHolderIsGoneIsSettledByWhatTheProviderKnows(t *testing.T) {
 func TestARetryTakesOverWhenTheLeaseIsOver(t *testing.T) {
 	s := openShop(t)
 	s.abandon()
-	s.payer.says(intent("succeeded"))
+	s.provider.says(intent("succeeded"))
 	out, err := s.pay("k", models.CaptureAutomatic)
-	if err != nil || out.Level != idempotency.LevelTakeover || out.Response.Status != 201 || len(s.payer.sent) != 1 {
-		t.Fatalf("%+v, %v, sent %d times", out, err, len(s.payer.sent))
+	if err != nil || out.Source != idempotency.SourceTakeover || out.Response.Status != 201 || len(s.provider.sent) != 1 {
+		t.Fatalf("%+v, %v, sent %d times", out, err, len(s.provider.sent))
 	}
 }
 
 // abandon leaves a payment behind whose holder ended during the call, with its lease over.
 func (s *shop) abandon() {
 	s.Helper()
-	s.payer.charge = func(provider.AuthorizeRequest) provider.Result { panic("killed") }
+	s.provider.charge = func(provider.AuthorizeRequest) answer { panic("killed") }
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = s.pay("k", models.CaptureAutomatic)
@@ -228,7 +228,7 @@ func (s *shop) abandon() {
 
 func TestAnAnswerThatCannotBeStoredLeavesAPaymentToBeLookedInto(t *testing.T) {
 	s := openShop(t)
-	s.payer.says(intent("succeeded"))
+	s.provider.says(intent("succeeded"))
 	s.payAndExpect(201)
 	s.order = models.NewID()
 	s.exec(`INSERT INTO orders (merchant_id, id, currency, amount_total) VALUES ($1, $2, 'EUR', $3)`, s.merchant, s.order, price)

@@ -40,10 +40,10 @@ func TestSeveralCheckersCheckEachPaymentOnce(t *testing.T) {
 		rest += n
 	}
 	asked := map[string]int{}
-	for _, f := range s.payer.found {
+	for _, f := range s.provider.found {
 		asked[f.PaymentID]++
 	}
-	if rest != 10 || len(asked) != 10 || len(s.payer.found) != 10 {
+	if rest != 10 || len(asked) != 10 || len(s.provider.found) != 10 {
 		t.Errorf("claimed %d, asked %v", rest, asked)
 	}
 }
@@ -63,8 +63,8 @@ func TestChecksPassOverWhatOthersHold(t *testing.T) {
 	defer cancel()
 	switch n, err := s.ops.CheckDue(ctx, 10); {
 	case ctx.Err() != nil:
-		t.Errorf("waited for what somebody else holds: %v", err)
+		t.Errorf("waited for a locked row: %v", err)
 	case n != 2 || err != nil:
-		t.Errorf("checked %d of the 2 that nobody holds, %v", n, err)
+		t.Errorf("checked %d of the 2 that are not locked, %v", n, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/idempotency/postgres"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/operations"
 	"github.com/payonce/payonce/provider"
@@ -19,21 +20,28 @@ import (
 
 const price = 1999
 
-// fakePayer answers as the test says, and keeps what it was asked.
-type fakePayer struct {
+// answer is what the provider says of an intent.
+type answer = provider.Result[provider.Intent]
+
+// fakeProvider answers as the test says, and keeps what it was asked.
+type fakeProvider struct {
+	operations.Provider // of what isn't faked here
+
 	mu       sync.Mutex
 	closed   error // what Ready says
-	charge   func(provider.AuthorizeRequest) provider.Result
-	lookUp   func() provider.Result
+	charge   func(provider.AuthorizeRequest) answer
+	lookUp   func() answer
+	cancel   func() answer
+	canceled []provider.CancelRequest
 	sent     []provider.AuthorizeRequest
 	found    []provider.FindRequest
 	asked    []string // references
 	deadline []bool   // whether a call had one
 }
 
-func (f *fakePayer) Ready() error { return f.closed }
+func (f *fakeProvider) Ready() error { return f.closed }
 
-func (f *fakePayer) Authorize(ctx context.Context, req provider.AuthorizeRequest) provider.Result {
+func (f *fakeProvider) Authorize(ctx context.Context, req provider.AuthorizeRequest) answer {
 	f.mu.Lock()
 	f.sent = append(f.sent, req)
 	_, bounded := ctx.Deadline()
@@ -42,75 +50,90 @@ func (f *fakePayer) Authorize(ctx context.Context, req provider.AuthorizeRequest
 	return f.charge(req)
 }
 
-func (f *fakePayer) Retrieve(_ context.Context, reference string) provider.Result {
+func (f *fakeProvider) Retrieve(_ context.Context, reference string) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, reference)
 	return f.lookUp()
 }
 
-func (f *fakePayer) Find(_ context.Context, req provider.FindRequest) provider.Result {
+func (f *fakeProvider) Find(_ context.Context, req provider.FindRequest) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.found = append(f.found, req)
 	return f.lookUp()
 }
 
-func (f *fakePayer) says(result provider.Result) {
-	f.charge = func(provider.AuthorizeRequest) provider.Result { return result }
-	f.lookUp = func() provider.Result { return result }
+func (f *fakeProvider) Cancel(ctx context.Context, req provider.CancelRequest) answer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.canceled = append(f.canceled, req)
+	if _, bounded := ctx.Deadline(); !bounded || ctx.Err() != nil {
+		return answer{Outcome: provider.NotSent}
+	}
+	return f.cancel()
+}
+
+func (f *fakeProvider) says(result answer) {
+	f.charge = func(provider.AuthorizeRequest) answer { return result }
+	f.lookUp = func() answer { return result }
 }
 
 // intent is a provider's answer about the whole price.
-func intent(status string) provider.Result {
+func intent(status string) answer {
 	in := &provider.Intent{Reference: "pi_1", Status: status, Amount: price, Currency: "EUR"}
 	switch status {
 	case "succeeded":
 		in.AmountReceived = price
 	case "requires_capture":
 		in.AmountCapturable = price
+	case "card_error": // as the provider shows what was declined
+		in.Status, in.Failed, in.Code, in.DeclineCode = "requires_payment_method", true, "card_declined", "generic_decline"
 	case "requires_action":
 		in.NextActionURL = "https://bank.example/go"
 	}
-	return provider.Result{Outcome: provider.Answered, Intent: in, HTTPStatus: 200}
+	return answer{Outcome: provider.Answered, Object: in, HTTPStatus: 200}
 }
 
 var (
-	timedOut = provider.Result{Outcome: provider.Unknown, Err: context.DeadlineExceeded}
-	notFound = provider.Result{Outcome: provider.NotFound, HTTPStatus: 200}
-	declined = provider.Result{Outcome: provider.Declined, HTTPStatus: 402, Code: "card_declined", DeclineCode: "insufficient_funds"}
+	timedOut = answer{Outcome: provider.Unknown, Err: context.DeadlineExceeded}
+	notFound = answer{Outcome: provider.NotFound, HTTPStatus: 200}
+	declined = answer{Outcome: provider.Declined, HTTPStatus: 402, Code: "card_declined", DeclineCode: "insufficient_funds"}
 )
 
 // shop is a merchant with one order, and everything that it takes to pay it.
 type shop struct {
 	*testing.T
-	payer    *fakePayer
-	db       *repository.Database
-	store    *repository.Idempotency
+	provider *fakeProvider
+	db       *postgres.Database
+	store    *postgres.Store
 	attempts *repository.Attempts
-	ops      *operations.Payments
-	engine   *idempotency.Engine[*repository.Unit]
+	ops      *operations.Driver
+	observed tally
+	engine   *idempotency.Engine[*postgres.Tx]
 	merchant uuid.UUID
 	order    uuid.UUID
 }
 
-type primary struct{}
+type primary struct{ behind time.Duration } // PostgreSQL's clock, as it is estimated
 
-func (primary) Now() time.Time   { return time.Now() }
+func (p primary) Now() time.Time { return time.Now().Add(-p.behind) }
 func (primary) Timeline() uint32 { return 1 }
 
 func openShop(t *testing.T) *shop {
 	t.Helper()
 	t.Parallel()
-	db, err := repository.Open(stores.Database(t), repository.Options{MaxConns: 8})
+	db, err := postgres.Open(stores.Database(t), postgres.Options{MaxConns: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	s := &shop{T: t, payer: &fakePayer{}, db: db, merchant: models.NewID(), order: models.NewID()}
-	s.store = repository.NewIdempotency(db, primary{}, repository.Retention{})
+	s := &shop{T: t, provider: &fakeProvider{}, db: db, merchant: models.NewID(), order: models.NewID()}
+	s.store = postgres.NewStore(db, primary{}, postgres.StoreOptions{})
 	s.attempts = repository.NewAttempts(db, 30*time.Second)
-	s.ops = operations.NewPayments(s.payer, db, s.attempts, operations.Schedule{}, slog.New(slog.DiscardHandler))
+	s.ops = operations.New(s.provider, "account", db, s.attempts, operations.Schedule{
+		First: time.Second, RecheckDelay: 3 * time.Second, ResendAge: 15 * time.Minute, ActionTimeout: time.Hour,
+	}, operations.Reports{Observer: &s.observed, Log: slog.New(slog.DiscardHandler)})
 	s.engine = idempotency.New(s.store, s.ops, idempotency.Options{Log: slog.New(slog.DiscardHandler)})
 	s.exec(`INSERT INTO merchants (id, name) VALUES ($1, 'Shop')`, s.merchant)
 	s.exec(`INSERT INTO orders (merchant_id, id, currency, amount_total) VALUES ($1, $2, 'EUR', $3)`, s.merchant, s.order, price)
@@ -127,7 +150,7 @@ func (s *shop) request(key idempotency.Key) idempotency.Request {
 func (s *shop) pay(key idempotency.Key, method models.CaptureMethod) (idempotency.Outcome, error) {
 	req := s.request(key)
 	op := s.ops.Authorize(req, operations.AuthorizeInput{OrderID: s.order, PaymentMethod: "pm_card_visa", CaptureMethod: method, RequestID: "req_1"})
-	return s.engine.Do(s.Context(), req, idempotency.Work[*repository.Unit]{External: op})
+	return s.engine.Do(s.Context(), req, idempotency.Work[*postgres.Tx]{External: op})
 }
 
 // payAndExpect pays with the key "k" and returns the response with the wanted status.
@@ -184,7 +207,7 @@ func (s *shop) rows() rows {
 		Capture: all(`status, amount`, `captures`),
 		Ledger: all(`d.code, c.code, p.currency, p.amount`, `ledger_postings p
 			JOIN ledger_accounts d ON d.id = p.debit_account_id JOIN ledger_accounts c ON c.id = p.credit_account_id`),
-		Events:        all(`resource_version, type, request_id`, `events`),
+		Events:        all(`resource_version, type, request_id`, `events WHERE resource_type <> 'discrepancy'`),
 		Discrepancies: all(`kind, details->>'reference'`, `discrepancies`),
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func TestTheOrderIsReservedWhileTheProviderIsAsked(t *testing.T) {
 	s := openShop(t)
-	s.payer.charge = func(provider.AuthorizeRequest) provider.Result {
+	s.provider.charge = func(provider.AuthorizeRequest) answer {
 		s.expect(rows{Record: "in_progress 1", Payment: "processing 0 0", Attempt: "sent 1 f", Order: untaken})
 		_, err := s.pay("other", models.CaptureAutomatic)
 		if blocked, ok := errors.AsType[*operations.NotPayableError](err); !ok || !blocked.Open {
@@ -27,7 +27,7 @@ func TestTheOrderIsReservedWhileTheProviderIsAsked(t *testing.T) {
 
 func TestTwoKeysForOneOrderChargeItOnce(t *testing.T) {
 	s := openShop(t)
-	s.payer.says(intent("succeeded"))
+	s.provider.says(intent("succeeded"))
 	var group sync.WaitGroup
 	failures := make([]error, 4)
 	for i := range failures {
@@ -46,8 +46,8 @@ func TestTwoKeysForOneOrderChargeItOnce(t *testing.T) {
 			t.Errorf("the obstacle is named %s", blocked.Payment)
 		}
 	}
-	if won != 1 || len(s.payer.sent) != 1 {
-		t.Errorf("%d winners, %d charges", won, len(s.payer.sent))
+	if won != 1 || len(s.provider.sent) != 1 {
+		t.Errorf("%d winners, %d charges", won, len(s.provider.sent))
 	}
 	s.expect(paid)
 }
@@ -65,7 +65,7 @@ func TestAnUnknownOrderIsNotFound(t *testing.T) {
 
 func TestAReplayDoesNotWaitForItsOrder(t *testing.T) {
 	s := openShop(t)
-	s.payer.says(intent("succeeded"))
+	s.provider.says(intent("succeeded"))
 	s.payAndExpect(201)
 	tx, err := s.db.SQL().BeginTx(t.Context(), nil)
 	if err != nil {
@@ -78,10 +78,27 @@ func TestAReplayDoesNotWaitForItsOrder(t *testing.T) {
 	s.payAndExpect(201) // to wait would end as 503
 }
 
+// A payment may be changed by another operation between the claim and the completion. Nothing of it is overwritten, and the
+// event's number is the row's.
+func TestAPaymentThatWasChangedMeanwhileIsCompletedAndItsEventNumbered(t *testing.T) {
+	s := openShop(t)
+	s.provider.charge = func(provider.AuthorizeRequest) answer {
+		s.exec(`UPDATE payments SET description = 'changed'`) // the trigger counts the version up
+		return intent("succeeded")
+	}
+	s.payAndExpect(201)
+	want := paid
+	want.Events = "1 capture.succeeded req_1, 2 order.paid req_1, 3 payment.succeeded req_1"
+	s.expect(want)
+	if got := s.query(`SELECT concat_ws(' ', description, version) FROM payments`); got != "changed 3" {
+		t.Errorf("got %q, want what was changed meanwhile, in version 3", got)
+	}
+}
+
 // An entry that the ledger refuses takes the whole settlement with it: no money moves that no entry tells of.
 func TestMoneyThatTheLedgerRefusesIsNotTaken(t *testing.T) {
 	s := openShop(t)
-	s.payer.says(intent("succeeded"))
+	s.provider.says(intent("succeeded"))
 	s.exec(`ALTER TABLE ledger_postings ADD CONSTRAINT closed CHECK (false)`)
 	out, err := s.pay("k", models.CaptureAutomatic)
 	if err != nil {
@@ -94,6 +111,6 @@ func TestMoneyThatTheLedgerRefusesIsNotTaken(t *testing.T) {
 	s.exec(`ALTER TABLE ledger_postings DROP CONSTRAINT closed`)
 	s.checkDue(1)
 	want := paid
-	want.Record, want.Events = "completed 202 1", "2 payment.processing req_1, 3 payment.succeeded"
+	want.Record, want.Events = "completed 202 1", "1 capture.succeeded, 2 order.paid, 2 payment.processing req_1, 3 payment.succeeded"
 	s.expect(want)
 }

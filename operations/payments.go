@@ -4,100 +4,98 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
+	"net/http"
 
 	"github.com/google/uuid"
 
 	"github.com/payonce/payonce/idempotency"
-	"github.com/payonce/payonce/provider"
-	"github.com/payonce/payonce/repository"
+	"github.com/payonce/payonce/idempotency/postgres"
+	"github.com/payonce/payonce/internal/problem"
+	"github.com/payonce/payonce/internal/wire"
+	"github.com/payonce/payonce/models"
 )
 
-// Payer is the provider as payments need it; *provider.Client is the one there is.
-//
-// Obligations: Authorize sends at most once, under the request's key, and Retrieve and Find change nothing.
-type Payer interface {
-	Ready() error
-	Authorize(ctx context.Context, req provider.AuthorizeRequest) provider.Result
-	Retrieve(ctx context.Context, reference string) provider.Result
-	Find(ctx context.Context, req provider.FindRequest) provider.Result
-}
-
-// Schedule says when an unresolved payment is looked up again; a zero field takes its default.
-type Schedule struct {
-	First     time.Duration // after the call without an answer; default 1 s
-	Settle    time.Duration // between two "not found" that together allow a re-send; default 3 s
-	ResendAge time.Duration // an older operation is never sent again; default 15 m
-}
-
-// Payments are the operations on payments. It is safe for concurrent use.
-type Payments struct {
-	payer    Payer
-	name     string
-	orders   *repository.Orders
-	payments *repository.Payments
-	attempts *repository.Attempts
-	ledger   *repository.Ledger
-	events   *repository.Events
-	schedule Schedule
-	apply    func(ctx context.Context, writes func(*repository.Unit) error) error
-	look     func(ctx context.Context, reads func(*repository.Unit)) error
-	log      *slog.Logger
-}
-
-var _ idempotency.Resumer[*repository.Unit] = (*Payments)(nil)
-
-// NewPayments wires the operations. The attempts' lease must exceed twice the provider's time-out: a check is a look-up
-// and, at most, one re-send, which renews the lease.
-func NewPayments(payer Payer, db *repository.Database, attempts *repository.Attempts, schedule Schedule, log *slog.Logger) *Payments {
-	if schedule.First <= 0 {
-		schedule.First = time.Second
-	}
-	if schedule.Settle <= 0 {
-		schedule.Settle = 3 * time.Second
-	}
-	if schedule.ResendAge <= 0 {
-		schedule.ResendAge = 15 * time.Minute
-	}
-	return &Payments{
-		payer: payer, name: "stripe", orders: repository.NewOrders(db), payments: repository.NewPayments(db),
-		attempts: attempts, ledger: repository.NewLedger(db), events: repository.NewEvents(db),
-		schedule: schedule, apply: db.Apply, look: db.Look, log: log,
-	}
-}
+// ErrOrderNotFound means no such order, or another merchant's.
+var ErrOrderNotFound = errors.New("order not found")
 
 // NotPayableError says that an order can't be paid (again), and what stands in the way.
 type NotPayableError struct {
 	Order   uuid.UUID
 	Payment uuid.UUID // zero when the order itself is the obstacle
 	Open    bool      // the other payment is still under way, so this may change
-	Reason  error
+	// Replaceable: the other payment waits for its customer, and the order could be paid without it.
+	Replaceable bool
+	Reason      error
 }
 
 func (e *NotPayableError) Error() string { return e.Reason.Error() }
 func (e *NotPayableError) Unwrap() error { return e.Reason }
 
-// RejectedError says that the provider does not accept the request, with its code; nothing happened.
-type RejectedError struct{ Code string }
-
-func (e *RejectedError) Error() string {
-	return fmt.Sprintf("the payment provider does not accept the request (%s)", e.Code)
+// obstacle names the payment that stands in the way of another one, when it is one.
+func (p *parts) obstacle(ctx context.Context, tx *postgres.Tx, order *models.Order, reason error) error {
+	live := p.payments.LiveForOrder(tx, order.MerchantID, order.ID)
+	if err := tx.Flush(ctx); err != nil {
+		return err
+	}
+	refusal := &NotPayableError{Order: order.ID, Reason: reason}
+	if payment, err := live.Get(); err == nil {
+		waiting := payment.Status == models.PaymentRequiresAction
+		refusal.Payment, refusal.Open = payment.ID, waiting || payment.Status == models.PaymentProcessing
+		refusal.Replaceable = waiting && !order.Expired(tx.Now())
+	}
+	return refusal
 }
 
-// ErrOrderNotFound means no such order, or another merchant's.
-var ErrOrderNotFound = errors.New("order not found")
-
-// refusal is the reason for taking a claim back: the call surely had no effect. Nil when it may have had one.
-func refusal(result provider.Result) error {
-	switch result.Outcome {
-	case provider.NotSent:
-		return fmt.Errorf("%w: the payment provider was not reached: %w", idempotency.ErrUnavailable, result.Err)
-	case provider.Unauthorized:
-		return fmt.Errorf("%w: the payment provider does not accept our key", idempotency.ErrUnavailable)
-	case provider.Refused:
-		return &RejectedError{Code: declineReason(result.Code, "invalid_request")}
-	case provider.Unknown, provider.Answered, provider.Declined, provider.NotFound:
+// paymentResponse shows a payment as its outcome left it: bytes that are stored and never made again.
+func paymentResponse(p *models.Payment, out Outcome) (*idempotency.Response, error) {
+	response := &idempotency.Response{
+		Resource: idempotency.Resource{Type: wire.TypePayment, ID: p.ID},
+		Headers: []idempotency.Header{
+			{Name: "Content-Type", Value: "application/json; charset=utf-8"}, {Name: "Location", Value: wire.PaymentPath(p.PublicID())},
+		},
 	}
+	var document any = wire.NewPayment(p)
+	switch p.Status {
+	case models.PaymentProcessing:
+		response.Status = http.StatusAccepted
+	case models.PaymentFailed, models.PaymentCanceled:
+		response.Status = http.StatusPaymentRequired
+		response.Headers = []idempotency.Header{{Name: "Content-Type", Value: "application/problem+json"}}
+		document = declinedProblem(models.OperationAuthorize, p.PublicID(), out.Reason)
+	default:
+		response.Status = http.StatusCreated
+	}
+	return response, encodeInto(response, document)
+}
+
+// encodeInto makes the response's body: bytes that are stored and never made again.
+func encodeInto(response *idempotency.Response, document any) error {
+	body, err := wire.Encode(document)
+	if err != nil {
+		return fmt.Errorf("encode the response: %w", err)
+	}
+	response.Body = body
 	return nil
+}
+
+// declinedProblem is stored and replayed, so it names the payment and not the request: a request id would be another
+// request's at the first replay.
+func declinedProblem(what models.Operation, id, reason string) *problem.Problem {
+	if reason == "" {
+		reason = "declined"
+	}
+	p := problem.New(problem.CodePaymentDeclined, "The "+nounOf(what)+" was declined: "+reason+".")
+	p.Instance, p.PaymentID, p.DeclineCode = wire.PaymentPath(id), id, reason
+	return p
+}
+
+// nounOf is how people call what an operation does.
+func nounOf(name models.Operation) string {
+	switch name {
+	case models.OperationAuthorize:
+		return "payment"
+	case models.OperationVoid:
+		return "cancellation"
+	}
+	return string(name)
 }

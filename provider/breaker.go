@@ -12,7 +12,7 @@ import (
 // errNoClearAnswer is what the breaker counts; callers never see it.
 var errNoClearAnswer = errors.New("no clear answer")
 
-// newBreaker guards the calls that move money. Look-ups do not pass through it: recovery has its own pace, and its
+// newBreaker is for the calls that move money. Look-ups do not pass through it: recovery has its own pace, and its
 // probes are how payments that are already open get resolved while new ones are refused.
 func newBreaker(cfg Config) *gobreaker.TwoStepCircuitBreaker[any] {
 	limit := uint32(10)
@@ -35,15 +35,15 @@ func newBreaker(cfg Config) *gobreaker.TwoStepCircuitBreaker[any] {
 	})
 }
 
-// breakerVerdict tells whether the provider is able to serve, which is not the same as whether the payment went well: a
-// decline is a healthy answer, and so is a 409 or an idempotency_error, whose outcome is nevertheless unknown.
-func breakerVerdict(res Result) error {
-	switch res.Outcome {
+// breakerError reports whether the provider is able to serve, which is not the same as whether the payment went well: a
+// decline is a healthy answer, and so is a 409 or a 400 with a code, whose outcome is nevertheless unknown.
+func breakerError(outcome Outcome, status int, code string) error {
+	switch outcome {
 	case NotSent:
 		return errNoClearAnswer
 	case Unknown:
-		alive := res.HTTPStatus == http.StatusConflict || res.Code == codeIdempotencyError
-		if !alive {
+		refused := status == http.StatusBadRequest && code != "" // what can't be canceled any more, say
+		if alive := refused || status == http.StatusConflict; !alive {
 			return errNoClearAnswer
 		}
 	}

@@ -1,10 +1,8 @@
 package provider_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/payonce/payonce/provider"
+	"github.com/payonce/payonce/test/textlog"
 )
 
 // moody is a provider whose health the test sets.
@@ -48,8 +47,8 @@ func guarded(t *testing.T, pause time.Duration, change ...func(*provider.Config)
 
 func TestTheBreakerRefusesWithoutSending(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
-	c, m := guarded(t, time.Hour, func(cfg *provider.Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	logger, log := textlog.New()
+	c, m := guarded(t, time.Hour, func(cfg *provider.Config) { cfg.Log = logger })
 	for range 3 {
 		if err := c.Ready(); err != nil {
 			t.Fatal(err)
@@ -141,22 +140,4 @@ func TestEachCallIsObservedOnce(t *testing.T) {
 	if got := strings.Join(seen, ","); got != want {
 		t.Fatalf("seen %s, want %s", got, want)
 	}
-}
-
-// syncBuffer is a buffer for a logger that several goroutines use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

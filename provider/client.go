@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/payonce/payonce/internal/safeurl"
 )
 
 // DefaultVersion is the Stripe-Version sent when Config.Version is empty. It is pinned because the provider changes the
@@ -35,6 +39,22 @@ type Config struct {
 	Log *slog.Logger
 	// Observe, when set, is called once per call with its name (authorize, retrieve, find), outcome and duration.
 	Observe func(op string, o Outcome, d time.Duration)
+	// Trace, when set, measures each call as a span.
+	Trace Tracer
+	// Traceparent, when set, returns the header of that name (W3C Trace Context) for a request that is sent under a context; empty is
+	// none. It is no part of what makes two requests the same.
+	Traceparent func(ctx context.Context) string
+}
+
+// Tracer measures calls. The call runs under the context that Start returns, and end gets its error.
+type Tracer interface {
+	Start(ctx context.Context, span string) (_ context.Context, end func(error))
+}
+
+type noTracer struct{}
+
+func (noTracer) Start(ctx context.Context, _ string) (context.Context, func(error)) {
+	return ctx, func(error) {}
 }
 
 // String hides the secret key from fmt's %v, %+v and %s.
@@ -57,6 +77,9 @@ type Client struct {
 	transport *http.Transport
 	breaker   *gobreaker.TwoStepCircuitBreaker[any]
 	observe   func(op string, o Outcome, d time.Duration)
+	trace     Tracer
+
+	traceparent func(ctx context.Context) string
 }
 
 // String hides the secret key from fmt's %v and %+v.
@@ -93,24 +116,30 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, Outcome, time.Duration) {}
 	}
+	if cfg.Trace == nil {
+		cfg.Trace = noTracer{}
+	}
+	if cfg.Traceparent == nil {
+		cfg.Traceparent = func(context.Context) string { return "" }
+	}
 	return &Client{
 		base: base, secret: cfg.SecretKey, version: cfg.Version, timeout: cfg.Timeout,
-		transport: newTransport(), breaker: newBreaker(cfg), observe: cfg.Observe,
+		transport: newTransport(), breaker: newBreaker(cfg), observe: cfg.Observe, trace: cfg.Trace, traceparent: cfg.Traceparent,
 	}, nil
 }
 
 // parseBase accepts an address and nothing that could carry a credential or be lost when paths are joined to it.
-// The error leaves out the value where it could hold a password.
+// The error leaves the value out, which could hold a password.
 func parseBase(raw string) (*url.URL, error) {
+	if err := safeurl.HTTP(raw); err != nil {
+		return nil, fmt.Errorf("provider URL: must be http://HOST[:PORT] or https://HOST[:PORT]: %w", err)
+	}
 	u, err := url.Parse(raw)
 	if err != nil || u.User != nil {
 		return nil, errors.New("provider URL: must be a plain http or https address without a user name")
 	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		return nil, fmt.Errorf("provider URL %q: must be http://HOST[:PORT] or https://HOST[:PORT]", raw)
-	}
-	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("provider URL %q: must have no path, query or fragment", raw)
+	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
+		return nil, errors.New("provider URL: must have no path, query or fragment")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
@@ -125,8 +154,15 @@ func isHeaderToken(s string) bool {
 	return s != ""
 }
 
+// Account names the account that the secret key belongs to, for comparing: 16 hexadecimal digits of SHA-256 over the key,
+// from which the key can't be found. A key that was exchanged for another one of the same account counts as another account.
+func (c *Client) Account() string {
+	sum := sha256.Sum256([]byte("payonce/provider-account/v1\n" + c.secret))
+	return "stripe:" + hex.EncodeToString(sum[:8])
+}
+
 // Ready returns ErrUnavailable while the breaker is open. It is asked before anything is written for a payment, so that
-// a provider that is down costs no claim and no take-back.
+// a provider that is down costs no claim and no release.
 func (c *Client) Ready() error {
 	if c.breaker.State() == gobreaker.StateOpen {
 		return ErrUnavailable
@@ -134,26 +170,8 @@ func (c *Client) Ready() error {
 	return nil
 }
 
+// Breaker is the state of the circuit breaker: closed, half-open or open.
+func (c *Client) Breaker() string { return c.breaker.State().String() }
+
 // Close drops idle connections. Calls in flight go on.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
-
-// mutate makes one call that may move money: through the breaker, and observed.
-func (c *Client) mutate(ctx context.Context, op string, req request) Result {
-	start := time.Now()
-	done, err := c.breaker.Allow()
-	if err != nil {
-		res := Result{Outcome: NotSent, Err: fmt.Errorf("%s: %w", op, ErrUnavailable)}
-		c.observe(op, res.Outcome, time.Since(start))
-		return res
-	}
-	var res Result
-	// Deferred, so that a panic counts as a failure instead of keeping the half-open breaker's only place for ever.
-	defer func() {
-		done(breakerVerdict(res))
-		c.observe(op, res.Outcome, time.Since(start))
-	}()
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	res = c.judge(op, c.do(ctx, req))
-	return res
-}

@@ -67,7 +67,7 @@ func answering(t *testing.T, status int, contentType, body string) (url string, 
 }
 
 // silent fails the test when the result's error could show the secret key or the provider's own words.
-func silent(t *testing.T, res provider.Result) {
+func silent(t *testing.T, res provider.Result[provider.Intent]) {
 	t.Helper()
 	shown := fmt.Sprintf("%v %+v %#v", res.Err, res, res.Err)
 	if strings.Contains(shown, secret) || strings.Contains(shown, "provider's own words") {
@@ -98,7 +98,7 @@ func TestOneCallIsOneRequestThatFollowsFromItsValues(t *testing.T) {
 	manual.Manual = true
 	for range 2 {
 		res := c.Authorize(t.Context(), manual)
-		in := res.Intent
+		in := res.Object
 		if res.Outcome != provider.Answered || res.Err != nil || in.Reference != "pi_1" || in.Amount != 1999 || in.Currency != "USD" ||
 			!in.Created.Equal(time.Unix(1700000000, 0)) || in.Metadata["payment_id"] != "pay_1" {
 			t.Fatalf("%+v %+v", res, in)
@@ -106,6 +106,21 @@ func TestOneCallIsOneRequestThatFollowsFromItsValues(t *testing.T) {
 	}
 	if len(bodies) != 2 || bodies[0] != want || bodies[1] != want || keys[0] != "key-1" || paths[0] != "POST /v1/payment_intents" {
 		t.Fatalf("bodies %q, keys %q, paths %q", bodies, keys, paths)
+	}
+}
+
+func TestAReturnURLIsSentWhereThereIsOne(t *testing.T) {
+	t.Parallel()
+	url, lines := recording(t, intentJSON)
+	c, back := client(t, url), ask()
+	c.Authorize(t.Context(), back)
+	back.ReturnURL = "https://shop.example/back?order=1"
+	if res := c.Authorize(t.Context(), back); res.Outcome != provider.Answered {
+		t.Fatalf("authorize: %+v", res)
+	}
+	const want = "&return_url=https%3A%2F%2Fshop.example%2Fback%3Forder%3D1"
+	if len(*lines) != 2 || (*lines)[0]+want != (*lines)[1] {
+		t.Errorf("got %q, want the second to end with %s, and the first without", *lines, want)
 	}
 }
 
@@ -140,6 +155,7 @@ func answerCases() []answerCase {
 		{"no content", 204, js, "", provider.Unknown, provider.Unknown},
 		{"redirect", 302, js, intentJSON, provider.Unknown, provider.Unknown},
 		{"bad request", 400, js, fault("invalid_request_error", "parameter_missing"), provider.Refused, provider.Refused},
+		{"bad request about an intent that was made", 400, js, `{"error":{"type":"invalid_request_error","payment_intent":` + intentJSON + `}}`, provider.Unknown, provider.Unknown},
 		{"idempotency error", 400, js, fault("idempotency_error", ""), provider.Unknown, provider.Unknown},
 		{"gateway's 400", 400, "text/html", "the provider's own words", provider.Unknown, provider.Unknown},
 		{"unauthorized", 401, js, fault("invalid_request_error", ""), provider.Unauthorized, provider.Unauthorized},
@@ -191,12 +207,12 @@ func TestEachAnswerHasOneOutcome(t *testing.T) {
 func TestARetrievedIntentMustBeTheOneAskedFor(t *testing.T) {
 	t.Parallel()
 	url, _ := answering(t, 200, "application/json", intentJSON)
-	if res := client(t, url).Retrieve(t.Context(), "pi_2"); res.Outcome != provider.Unknown || res.Intent != nil {
+	if res := client(t, url).Retrieve(t.Context(), "pi_2"); res.Outcome != provider.Unknown || res.Object != nil {
 		t.Fatalf("%+v", res)
 	}
 }
 
-func TestAPayerIsOnlySentToAWebAddress(t *testing.T) {
+func TestACustomerIsOnlySentToAWebAddress(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[string]string{
 		`{"type":"redirect_to_url","redirect_to_url":{"url":"https://bank.example/3ds?x=1"}}`:  "https://bank.example/3ds?x=1",
@@ -208,8 +224,8 @@ func TestAPayerIsOnlySentToAWebAddress(t *testing.T) {
 		`{"type":"redirect_to_url","redirect_to_url":{"url":"//bank.example"}}`:                "",
 	} {
 		url, _ := answering(t, 200, "application/json", strings.Replace(intentJSON, `"next_action":null`, `"next_action":`+action, 1))
-		if res := client(t, url).Authorize(t.Context(), ask()); res.Outcome != provider.Answered || res.Intent.NextActionURL != want {
-			t.Errorf("%s: %+v", action, res.Intent)
+		if res := client(t, url).Authorize(t.Context(), ask()); res.Outcome != provider.Answered || res.Object.NextActionURL != want {
+			t.Errorf("%s: %+v", action, res.Object)
 		}
 	}
 }
@@ -225,6 +241,7 @@ func TestWrongRequestsAreNotSent(t *testing.T) {
 		"no payment id": func(r *provider.AuthorizeRequest) { r.PaymentID = "" },
 		"no amount":     func(r *provider.AuthorizeRequest) { r.Amount = 0 },
 		"currency":      func(r *provider.AuthorizeRequest) { r.Currency = "US$" },
+		"return URL":    func(r *provider.AuthorizeRequest) { r.ReturnURL = "javascript:alert(1)" },
 	} {
 		r := ask()
 		change(&r)

@@ -12,13 +12,13 @@ import (
 
 const (
 	pageSize = 100
-	// maxPages bounds a look-up whose window holds more intents than anybody would page through in one deadline.
-	maxPages = 100
-	// clockMargin widens the window: the list is filtered by the provider's clock, the window is read from ours.
+	// clockMargin widens what is read: the list is filtered by the provider's clock, the times come from ours.
 	clockMargin = time.Minute
+	// maxOthers bounds Result.Others.
+	maxOthers = 10
+	// pagesAfterMatch are read beyond the window of a match, to see a second one.
+	pagesAfterMatch = 10
 )
-
-var errTooManyPages = fmt.Errorf("not among the newest %d payment intents, and there are more", maxPages*pageSize)
 
 // FindRequest says which payment intent is looked for when its reference is not known.
 type FindRequest struct {
@@ -29,87 +29,161 @@ type FindRequest struct {
 	Amount   int64
 	Currency string
 	// Since is when the first request may have been sent, Until when the last one may have been; zero is open. A minute is
-	// taken off and added for clocks that differ.
-	Since, Until time.Time
+	// taken off and added for clocks that differ. Later, when it is after Until, is read up to afterwards.
+	Since, Until, Later time.Time
+	// Now is the time of this look-up, by the clock that Since is of. Without it, Result.Position is always "".
+	Now time.Time
+	// Position is Result.Position of the Find before; "" reads from the beginning.
+	Position string
 }
 
-// Find looks for the payment intent in the provider's list, newest first. The list is used because it is consistent,
-// which the provider's search is not. NotFound needs every page to have been read; a page that is missing, malformed or
-// beyond the bound makes the outcome Unknown.
-func (c *Client) Find(ctx context.Context, r FindRequest) Result {
+// Find looks for the payment intent in the provider's list. The list is used because it is consistent, which the
+// provider's search is not. NotFound needs every page of every window to have been read; a page that is missing or
+// malformed, and a deadline that ends the reading, make the outcome Unknown.
+func (c *Client) Find(ctx context.Context, r FindRequest) Result[Intent] {
 	const op = "find"
 	if r.PaymentID == "" || r.MerchantID == "" {
-		return Result{Outcome: NotSent, Err: errors.New(op + ": payment id and merchant id must not be empty")}
+		return Result[Intent]{Outcome: NotSent, Err: errors.New(op + ": payment id and merchant id must not be empty")}
 	}
-	return c.lookUp(ctx, op, func(ctx context.Context) Result {
-		after := ""
-		for range maxPages {
-			rep := c.do(ctx, request{method: http.MethodGet, path: intentsPath, query: r.query(after)})
-			if rep.err != nil || rep.status < 200 || rep.status > 299 {
-				return c.judge(op, rep)
-			}
-			found, next, err := c.searchPage(rep, r)
-			if err != nil {
-				return Result{HTTPStatus: rep.status, Err: fmt.Errorf("%s: %w", op, err)}
-			}
-			if found != nil {
-				return Result{Outcome: Answered, Intent: found, HTTPStatus: rep.status}
-			}
-			if next == "" {
-				return Result{Outcome: NotFound, HTTPStatus: rep.status}
-			}
-			after = next
-		}
-		return Result{HTTPStatus: http.StatusOK, Err: fmt.Errorf("%s: %w", op, errTooManyPages)}
+	return c.intents().lookUp(ctx, op, func(ctx context.Context) Result[Intent] {
+		s := search{client: c, request: r, spare: pagesAfterMatch, closed: !r.Now.IsZero()}
+		return s.run(ctx)
 	})
 }
 
-func (r FindRequest) query(after string) url.Values {
-	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	if !r.Since.IsZero() {
-		q.Set("created[gte]", strconv.FormatInt(r.Since.Add(-clockMargin).Unix(), 10))
-	}
-	if !r.Until.IsZero() {
-		q.Set("created[lte]", strconv.FormatInt(r.Until.Add(clockMargin).Unix(), 10))
-	}
-	if after != "" {
-		q.Set("starting_after", after)
-	}
-	return q
+// search is one Find. It keeps matches only, so its memory doesn't grow with the list.
+type search struct {
+	client  *Client
+	request FindRequest
+	matches []*Intent
+	spare   int    // pages that may still be read beyond the window of a match
+	closed  bool   // every window so far lies in the past: what was read of it stays read
+	reached string // the position up to which all windows are closed
 }
 
-// searchPage returns the match on one page, or the reference to page on from ("" on the last page).
-func (c *Client) searchPage(rep reply, r FindRequest) (found *Intent, next string, err error) {
-	if !isJSON(rep.contentType) {
-		return nil, "", errNotJSON
+func (s *search) run(ctx context.Context) Result[Intent] {
+	plan := s.request.plan()
+	first, after := resume(plan, s.request.Position)
+	s.reached = s.request.Position
+	for _, w := range plan[first:] {
+		s.closed = s.closed && w.to != 0 && w.to < s.request.Now.Add(-clockMargin).Unix()
+		whole := len(s.matches) == 0 // also the window of the first match
+		if res, ok := s.read(ctx, w, after, whole); !ok {
+			return res
+		}
+		if len(s.matches) > 0 && s.spare <= 0 {
+			break
+		}
+		after = ""
 	}
-	list, err := parseList(rep.body)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, raw := range list.Data {
-		in, err := c.parseIntent(raw)
+	return s.result(Result[Intent]{Outcome: NotFound, HTTPStatus: http.StatusOK})
+}
+
+// read reads one window, newest first. ok is false when the search ends here, with res.
+func (s *search) read(ctx context.Context, w window, after string, whole bool) (res Result[Intent], ok bool) {
+	const op = "find"
+	for whole || s.spare > 0 {
+		if s.closed {
+			s.reached = w.position(after)
+		}
+		rep := s.client.do(ctx, request{method: http.MethodGet, path: intentsPath, query: w.query(after)}, limits{})
+		if rep.err != nil || rep.status < 200 || rep.status > 299 {
+			return s.result(s.client.intents().classify(op, rep)), false
+		}
+		next, err := s.page(rep, after)
 		if err != nil {
-			return nil, "", err // it could be the one that is looked for
+			return s.result(Result[Intent]{HTTPStatus: rep.status, Err: fmt.Errorf("%s: %w", op, err)}), false
 		}
-		next = in.Reference
-		if !r.matches(in) {
-			continue
+		if !whole {
+			s.spare--
 		}
-		if in.Amount == r.Amount && in.Currency == r.Currency {
-			return in, "", nil
+		if next == "" {
+			return Result[Intent]{}, true
 		}
-		if found == nil {
-			found = in
+		after = next
+	}
+	return Result[Intent]{}, true
+}
+
+// result is what the search came to: a match counts, whatever ended the search for a second one.
+func (s *search) result(otherwise Result[Intent]) Result[Intent] {
+	if len(s.matches) == 0 {
+		// A refusal may be about the position itself: then the next Find begins anew.
+		if otherwise.Outcome != NotFound && otherwise.Outcome != Refused {
+			otherwise.Position = s.reached
+		}
+		return otherwise
+	}
+	best := 0
+	for i, in := range s.matches {
+		if s.request.weight(in) > s.request.weight(s.matches[best]) {
+			best = i
 		}
 	}
-	if !*list.HasMore {
-		next = ""
+	res := Result[Intent]{Outcome: Answered, HTTPStatus: http.StatusOK, Object: s.matches[best]}
+	for i, in := range s.matches {
+		if i != best {
+			res.Others = append(res.Others, in)
+		}
 	}
-	return found, next, nil
+	return res
+}
+
+// page notes the matches on one page, and returns the reference to page on from ("" on the last page).
+func (s *search) page(rep reply, after string) (next string, err error) {
+	intents, next, err := s.client.intents().page(rep, after)
+	for _, in := range intents {
+		if s.request.matches(in) {
+			s.note(in)
+		}
+	}
+	return next, err
+}
+
+// note keeps a match, once.
+func (s *search) note(in *Intent) {
+	for _, known := range s.matches {
+		if known.Reference == in.Reference {
+			return
+		}
+	}
+	if len(s.matches) <= maxOthers {
+		s.matches = append(s.matches, in)
+	}
 }
 
 // matches needs both ids: a payment id alone could have been written by another merchant's request.
 func (r FindRequest) matches(in *Intent) bool {
 	return in.Metadata["payment_id"] == r.PaymentID && in.Metadata["merchant_id"] == r.MerchantID
+}
+
+// weight orders several matches: first what moved or holds money, then what still may, last what ended without any; and
+// among those the one that was asked for.
+func (r FindRequest) weight(in *Intent) int {
+	weight := 2
+	switch {
+	case in.AmountReceived > 0, in.AmountCapturable > 0, in.Status == "succeeded", in.Status == "requires_capture":
+		weight = 4
+	case in.Status == "canceled", in.Status == "requires_payment_method" && in.Failed:
+		weight = 0
+	}
+	if in.Amount == r.Amount && in.Currency == r.Currency {
+		weight++
+	}
+	return weight
+}
+
+// query asks for one page of a window.
+func (w window) query(after string) url.Values {
+	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	if w.from != 0 {
+		q.Set("created[gte]", strconv.FormatInt(w.from, 10))
+	}
+	if w.to != 0 {
+		q.Set("created[lte]", strconv.FormatInt(w.to, 10))
+	}
+	if after != "" {
+		q.Set("starting_after", after)
+	}
+	return q
 }

@@ -146,7 +146,7 @@ func TestTheDeadlineCoversTheWholeCall(t *testing.T) {
 			})
 			c := client(t, url, within(200*time.Millisecond))
 			start := time.Now()
-			for op, res := range map[string]provider.Result{
+			for op, res := range map[string]provider.Result[provider.Intent]{
 				"authorize": c.Authorize(t.Context(), ask()), "retrieve": c.Retrieve(t.Context(), "pi_1"), "find": c.Find(t.Context(), look()),
 			} {
 				if res.Outcome != provider.Unknown || !errors.Is(res.Err, context.DeadlineExceeded) {
@@ -200,7 +200,7 @@ func TestARefusedConnectionWasNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := client(t, "http://"+address)
-	for op, res := range map[string]provider.Result{
+	for op, res := range map[string]provider.Result[provider.Intent]{
 		"authorize": c.Authorize(t.Context(), ask()), "retrieve": c.Retrieve(t.Context(), "pi_1"), "find": c.Find(t.Context(), look()),
 	} {
 		if res.Outcome != provider.NotSent || res.Err == nil || res.HTTPStatus != 0 {

@@ -8,13 +8,13 @@ import (
 // ErrUnavailable is what Ready returns, and what a NotSent result wraps, while the circuit breaker is open.
 var ErrUnavailable = errors.New("payment provider is unavailable: circuit breaker is open")
 
-// Outcome is what one call proved. The zero value is Unknown, so a result that nobody filled in claims nothing.
+// Outcome is what one call proved. The zero value is Unknown, so a result that was never filled in claims nothing.
 type Outcome int
 
 // The outcomes; see the package comment for what each one proves.
 const (
 	Unknown      Outcome = iota // no clear answer: the effect may or may not have happened
-	Answered                    // 2xx with a well-formed object: Intent is the truth
+	Answered                    // 2xx with a well-formed object: Object is what it was at that moment
 	Declined                    // 402 card_error: final
 	NotSent                     // surely no request reached the provider
 	Refused                     // 400, 404 or 422 with invalid_request_error
@@ -42,11 +42,21 @@ func (o Outcome) String() string {
 	}
 }
 
-// Result is what came of one call.
-type Result struct {
+// Operations are the names of the calls, as Config.Observe gets them.
+func Operations() []string {
+	return []string{"authorize", "capture", "cancel", "refund", "retrieve", "retrieve_refund", "find", "find_refund"}
+}
+
+// Result is what came of one call about an object: an intent or a refund.
+type Result[T any] struct {
 	Outcome Outcome
-	// Intent is set when Answered, and when Declined if the provider sent the declined intent along.
-	Intent *Intent
+	// Object is set when Answered, when Declined if the provider sent what it declined along, and when Refused if the
+	// provider showed the object that the request was about.
+	Object *T
+	// Others are the further objects that a search saw under the same ids, at most maxOthers of them. There should be none.
+	Others []*T
+	// Position is where the next Find of the same request goes on when this one ended too early; "" is the beginning.
+	Position string
 	// HTTPStatus is 0 when no answer was received.
 	HTTPStatus int
 	// Code and DeclineCode are the provider's error codes, lower case with underscores, "" when there was none.
@@ -55,7 +65,7 @@ type Result struct {
 	Err error
 }
 
-// Intent is the provider's payment intent, reduced to what payonce decides by. Amounts are in minor units.
+// Intent is the provider's payment intent, reduced to what payonce decides by. Amounts are in minor units, or [Inexact].
 type Intent struct {
 	// Reference is the provider's own id (pi_…).
 	Reference string
@@ -67,10 +77,13 @@ type Intent struct {
 	Currency string
 	// CaptureMethod is automatic, automatic_async or manual.
 	CaptureMethod string
-	// NextActionURL is where the payer must go while Status is requires_action; http or https, else "".
+	// NextActionURL is where the customer must go while Status is requires_action; http or https, else "".
 	NextActionURL string
 	// Code and DeclineCode come from last_payment_error: why an earlier attempt to pay failed.
-	Code, DeclineCode  string
+	Code, DeclineCode string
+	// Failed says that an attempt to pay was made and refused: last_payment_error is there, and it is an error of the card
+	// or of the customer. Without it, requires_payment_method means that nothing has been tried yet.
+	Failed             bool
 	CancellationReason string
 	Metadata           map[string]string
 	// Created is the provider's clock, in whole seconds, UTC.

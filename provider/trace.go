@@ -17,9 +17,13 @@ import (
 type countedConn struct {
 	net.Conn
 	handed atomic.Int64
+	sends  atomic.Pointer[sending] // the request that has the connection
 }
 
 func (c *countedConn) Write(b []byte) (int, error) {
+	if s := c.sends.Load(); s != nil && !s.mayBegin() {
+		return 0, errTooLate
+	}
 	c.handed.Add(int64(len(b)))
 	return c.Conn.Write(b)
 }
@@ -33,8 +37,9 @@ func counted(conn net.Conn) *countedConn {
 	return found
 }
 
-// trace watches one attempt to send. Its hooks run on net/http's goroutines, also after the attempt has ended.
+// trace observes one attempt to send. Its hooks run on net/http's goroutines, also after the attempt has ended.
 type trace struct {
+	sending  sending
 	mu       sync.Mutex
 	resolved bool // or the host was an address
 	dials    int
@@ -45,7 +50,7 @@ type trace struct {
 	before   int64 // conn's count when the request got it
 }
 
-func newTrace() *trace { return &trace{} }
+func newTrace(until limits) *trace { return &trace{sending: sending{until: until}} }
 
 // follow returns ctx with the trace's hooks in it.
 func (t *trace) follow(ctx context.Context) context.Context {
@@ -69,6 +74,7 @@ func (t *trace) follow(ctx context.Context) context.Context {
 			t.got, t.reused, t.conn = true, info.Reused, counted(info.Conn)
 			if t.conn != nil {
 				t.before = t.conn.handed.Load()
+				t.conn.sends.Store(&t.sending)
 			}
 		},
 	})
@@ -80,6 +86,9 @@ func (t *trace) follow(ctx context.Context) context.Context {
 func (t *trace) neverLeft(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.sending.refused() {
+		return true
+	}
 	if t.got {
 		return false
 	}
@@ -95,7 +104,7 @@ func (t *trace) neverLeft(err error) bool {
 func (t *trace) deadBeforeUse() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.got && t.reused && t.conn != nil && t.conn.handed.Load() == t.before
+	return t.got && t.reused && !t.sending.refused() && t.conn != nil && t.conn.handed.Load() == t.before
 }
 
 func isDeadline(err error) bool {

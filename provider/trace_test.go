@@ -37,7 +37,7 @@ func TestOnlyProofsCountAsNotSent(t *testing.T) {
 		"kept-alive connection was got":     {hooks{got}, refused, false},
 		"connected, then failed before use": {hooks{start, done(nil)}, errors.New("tls"), false},
 	} {
-		attempt := newTrace()
+		attempt := newTrace(nil)
 		h := httptrace.ContextClientTrace(attempt.follow(t.Context()))
 		for _, hook := range tc.hooks {
 			hook(h)
@@ -58,7 +58,7 @@ func TestADeadKeptAliveConnectionIsKnownByItsByteCount(t *testing.T) {
 	}
 	conn := &countedConn{Conn: ours}
 	conn.handed.Add(100) // earlier requests
-	attempt := newTrace()
+	attempt := newTrace(nil)
 	h := httptrace.ContextClientTrace(attempt.follow(t.Context()))
 	h.GotConn(httptrace.GotConnInfo{Conn: conn, Reused: true})
 	if !attempt.deadBeforeUse() {
@@ -67,7 +67,7 @@ func TestADeadKeptAliveConnectionIsKnownByItsByteCount(t *testing.T) {
 	if _, err := conn.Write([]byte("P")); err == nil || attempt.deadBeforeUse() {
 		t.Error("a byte was handed over to a broken connection: it counts, although it was lost")
 	}
-	fresh := newTrace()
+	fresh := newTrace(nil)
 	httptrace.ContextClientTrace(fresh.follow(t.Context())).GotConn(httptrace.GotConnInfo{Conn: conn})
 	if fresh.deadBeforeUse() {
 		t.Error("a fresh connection is never replaced")

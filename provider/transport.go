@@ -63,12 +63,12 @@ type reply struct {
 
 // do sends req once. The second round is taken only when a kept-alive connection was dead before any byte of the request
 // was handed to it, which is not a send.
-func (c *Client) do(ctx context.Context, req request) reply {
+func (c *Client) do(ctx context.Context, req request, until limits) reply {
 	if err := ctx.Err(); err != nil {
 		return reply{err: fmt.Errorf("not started: %w", err), notSent: true}
 	}
 	for round := 0; ; round++ {
-		attempt := newTrace()
+		attempt := newTrace(until)
 		rep := c.roundTrip(attempt.follow(ctx), req)
 		if rep.err == nil || rep.status != 0 {
 			return rep
@@ -126,6 +126,9 @@ func (c *Client) newRequest(ctx context.Context, req request) (*http.Request, er
 	}
 	if req.key != "" {
 		httpReq.Header.Set("Idempotency-Key", req.key)
+	}
+	if parent := c.traceparent(ctx); parent != "" {
+		httpReq.Header.Set("Traceparent", parent)
 	}
 	return httpReq, nil
 }

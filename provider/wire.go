@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The wire structs hold what is read of Stripe's objects, nothing else. Pointers tell a missing member from a zero.
+// The wire structs hold what is read of Stripe's objects, nothing else. Pointers distinguish a missing member from a zero.
 type (
 	wireIntent struct {
 		Object             string            `json:"object"`
@@ -24,6 +24,17 @@ type (
 		Created            int64             `json:"created"`
 		LastPaymentError   *wireError        `json:"last_payment_error"`
 		NextAction         *wireNextAction   `json:"next_action"`
+	}
+	wireRefund struct {
+		Object        string            `json:"object"`
+		ID            string            `json:"id"`
+		Status        string            `json:"status"`
+		Amount        *int64            `json:"amount"`
+		Currency      string            `json:"currency"`
+		PaymentIntent string            `json:"payment_intent"`
+		FailureReason string            `json:"failure_reason"`
+		Metadata      map[string]string `json:"metadata"`
+		Created       int64             `json:"created"`
 	}
 	wireNextAction struct {
 		RedirectToURL *struct {
@@ -50,6 +61,7 @@ type (
 var (
 	errNotJSON   = errors.New("answer is not JSON")
 	errNotIntent = errors.New("answer is not a well-formed payment_intent")
+	errNotRefund = errors.New("answer is not a well-formed refund")
 	errNotList   = errors.New("answer is not a well-formed list")
 )
 
@@ -65,17 +77,38 @@ func (c *Client) parseIntent(body []byte) (*Intent, error) {
 	if !valid {
 		return nil, errNotIntent
 	}
+	currency := strings.ToUpper(w.Currency)
 	in := &Intent{
-		Reference: w.ID, Status: w.Status,
-		Amount: *w.Amount, AmountCapturable: w.AmountCapturable, AmountReceived: w.AmountReceived,
-		Currency: strings.ToUpper(w.Currency), CaptureMethod: c.word(w.CaptureMethod),
+		Reference: w.ID, Status: w.Status, Amount: fromProvider(*w.Amount, currency),
+		AmountCapturable: fromProvider(w.AmountCapturable, currency), AmountReceived: fromProvider(w.AmountReceived, currency),
+		Currency: currency, CaptureMethod: c.word(w.CaptureMethod),
 		CancellationReason: c.word(w.CancellationReason), Metadata: w.Metadata,
 		NextActionURL: w.NextAction.address(), Created: time.Unix(w.Created, 0).UTC(),
 	}
 	if w.LastPaymentError != nil {
 		in.Code, in.DeclineCode = c.word(w.LastPaymentError.Code), c.word(w.LastPaymentError.DeclineCode)
+		// A customer who fails to authenticate is an invalid_request_error there.
+		in.Failed = w.LastPaymentError.Type == typeCardError || w.LastPaymentError.Type == typeInvalidRequest
 	}
 	return in, nil
+}
+
+// parseRefund reads one refund, by the same rules.
+func (c *Client) parseRefund(body []byte) (*Refund, error) {
+	var w wireRefund
+	if err := json.Unmarshal(body, &w); err != nil {
+		return nil, errNotRefund
+	}
+	valid := w.Object == "refund" && isReference(w.ID) && c.word(w.Status) != "" && w.Amount != nil && *w.Amount >= 0 &&
+		isCurrency(w.Currency) && (w.PaymentIntent == "" || isReference(w.PaymentIntent))
+	if !valid {
+		return nil, errNotRefund
+	}
+	currency := strings.ToUpper(w.Currency)
+	return &Refund{
+		Reference: w.ID, Status: w.Status, Amount: fromProvider(*w.Amount, currency), Currency: currency, Intent: w.PaymentIntent,
+		FailureReason: c.word(w.FailureReason), Metadata: w.Metadata, Created: time.Unix(w.Created, 0).UTC(),
+	}, nil
 }
 
 // parseError reads Stripe's error object; nil when the body holds none.
@@ -100,7 +133,7 @@ func parseList(body []byte) (wireList, error) {
 	return w, nil
 }
 
-// address is the page that the payer must visit, or "". A client is sent there, so only a plain web address will do.
+// address is the page that the customer must visit, or "". A client is sent there, so only a plain web address will do.
 func (n *wireNextAction) address() string {
 	if n == nil {
 		return ""
@@ -114,11 +147,16 @@ func (n *wireNextAction) address() string {
 			return ""
 		}
 	}
-	u, err := url.Parse(raw)
-	if err != nil || len(raw) > 2048 || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
+	if !isWebAddress(raw) {
 		return ""
 	}
 	return raw
+}
+
+// isWebAddress accepts what a customer's browser may be sent to.
+func isWebAddress(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && len(raw) <= 2048 && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 }
 
 // word lets through what looks like one of the provider's codes: clients get to see some of them, so text of another

@@ -1,13 +1,14 @@
-// Package repository keeps payonce's rows: the idempotency records, what the requests made, and the caches before them.
+// Package repository keeps payonce's rows: merchants and their API keys, orders, payments, the ledger, attempts at the provider
+// and events. The records of idempotency keys are idempotency/postgres's.
 //
-// PostgreSQL is the authority. Reads, lists and cold paths go through GORM. The few statements of the hot path are SQL,
-// queued in a [Unit] and sent as pgx batches, so that a transaction costs two round trips instead of ten. A write takes
-// a *Unit, and only [Idempotency] makes one: a write without its transaction does not compile.
+// Reads, lists and cold paths go through GORM. The few statements of the hot path are SQL, queued in a [postgres.Tx] and sent as
+// pgx batches, so that a transaction costs two round trips instead of ten. Only idempotency/postgres makes such a transaction: a
+// zero one panics when a write is queued in it.
 //
-// Two rules make the batches safe, and the Unit enforces both:
+// Two rules make the batches safe:
 //
-//   - A guard that travels with COMMIT must raise in SQL, or the COMMIT behind it still runs. [Unit.Guard] wraps an
-//     UPDATE or DELETE so that touching no row fails the transaction; a bare one is refused.
-//   - A locking read that rides with the claim of a key must not wait for a row when the key is somebody else's. The
-//     first batch sets payonce.mine, and such reads carry the condition [WhenMine].
+//   - A conditional write that travels with COMMIT must raise in SQL when it touches no row, or the COMMIT behind it still runs.
+//     [postgres.Tx.MustAffect] wraps an UPDATE or DELETE like that; [postgres.Tx.Insert] refuses a bare one.
+//   - A locking read that travels with the claim of a key must not wait for a row when another request holds the key. The
+//     first batch sets payonce.mine, and such reads carry the condition [postgres.WhenMine].
 package repository

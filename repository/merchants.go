@@ -2,12 +2,15 @@ package repository
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/payonce/payonce/idempotency/postgres"
+	"github.com/payonce/payonce/idempotency/postgres/session"
 	"github.com/payonce/payonce/models"
 )
 
@@ -24,8 +27,8 @@ func (m *Merchants) Create(ctx context.Context, name string) (models.Merchant, e
 		return models.Merchant{}, err
 	}
 	merchant := models.Merchant{ID: models.NewID(), Name: name}
-	if err := m.db.WithContext(ctx).Create(&merchant).Error; err != nil {
-		return models.Merchant{}, classify("create merchant", err, true)
+	if err := m.write(ctx, "create merchant", func(tx *gorm.DB) *gorm.DB { return tx.Create(&merchant) }); err != nil {
+		return models.Merchant{}, err
 	}
 	return merchant, nil
 }
@@ -34,46 +37,57 @@ func (m *Merchants) Create(ctx context.Context, name string) (models.Merchant, e
 func (m *Merchants) List(ctx context.Context) ([]models.Merchant, error) {
 	var list []models.Merchant
 	if err := m.db.WithContext(ctx).Order("created_at, id").Find(&list).Error; err != nil {
-		return nil, classify("list merchants", err, false)
+		return nil, postgres.ReadError("list merchants", err)
 	}
 	return list, nil
 }
 
-// ByID returns a merchant, or [ErrNotFound].
+// ByID returns a merchant, or [postgres.ErrNotFound].
 func (m *Merchants) ByID(ctx context.Context, id uuid.UUID) (models.Merchant, error) {
 	var merchant models.Merchant
 	err := m.db.WithContext(ctx).Where("id = ?", id).Take(&merchant).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return models.Merchant{}, fmt.Errorf("merchant %s: %w; list the merchants to see their ids",
-			models.FormatID(models.PrefixMerchant, id), ErrNotFound)
+			models.FormatID(models.PrefixMerchant, id), postgres.ErrNotFound)
 	}
 	if err != nil {
-		return models.Merchant{}, classify("find merchant", err, false)
+		return models.Merchant{}, postgres.ReadError("find merchant", err)
 	}
 	return merchant, nil
 }
 
-// CreateKey makes an API key and returns its public id and its whole text. The text exists nowhere else: the database
-// has its hash only. [ErrNotFound] when there is no such merchant.
+// CreateKey makes an API key that may do everything and doesn't expire; see [Merchants.IssueKey].
 func (m *Merchants) CreateKey(ctx context.Context, merchantID uuid.UUID) (id, secret string, err error) {
+	return m.IssueKey(ctx, merchantID, models.KeyTerms{})
+}
+
+// IssueKey makes an API key and returns its public id and its whole text. The text exists nowhere else: the database
+// has its hash only. [postgres.ErrNotFound] when there is no such merchant.
+func (m *Merchants) IssueKey(ctx context.Context, merchantID uuid.UUID, terms models.KeyTerms) (id, secret string, err error) {
+	if err := terms.Check(); err != nil {
+		return "", "", err
+	}
 	// Asked first for a good error; the foreign key would refuse it, too. Merchants are never deleted.
 	if _, err := m.ByID(ctx, merchantID); err != nil {
 		return "", "", err
 	}
-	key, secret := models.NewAPIKey(merchantID)
-	if err := m.db.WithContext(ctx).Create(&key).Error; err != nil {
-		return "", "", classify("create API key", err, true)
+	key, secret := models.NewAPIKey(merchantID, terms)
+	if err := m.write(ctx, "create API key", func(tx *gorm.DB) *gorm.DB { return tx.Create(&key) }); err != nil {
+		return "", "", err
 	}
 	return key.ID, secret, nil
 }
 
-// RevokeKey ends a key; ending it again changes nothing, so the first time stays on record. [ErrNotFound] when
+// RevokeKey ends a key; ending it again changes nothing, so the first time stays on record. [postgres.ErrNotFound] when
 // there is no such key.
 func (m *Merchants) RevokeKey(ctx context.Context, keyID string) error {
-	done := m.db.WithContext(ctx).Model(&models.APIKey{}).Where("id = ?", keyID).
-		Update("revoked_at", gorm.Expr("COALESCE(revoked_at, now())"))
-	if done.Error != nil {
-		return classify("revoke API key", done.Error, true)
+	var done *gorm.DB
+	err := m.write(ctx, "revoke API key", func(tx *gorm.DB) *gorm.DB {
+		done = tx.Model(&models.APIKey{}).Where("id = ?", keyID).Update("revoked_at", gorm.Expr("COALESCE(revoked_at, now())"))
+		return done
+	})
+	if err != nil {
+		return err
 	}
 	if done.RowsAffected == 0 {
 		return unknownKey(keyID)
@@ -81,7 +95,24 @@ func (m *Merchants) RevokeKey(ctx context.Context, keyID string) error {
 	return nil
 }
 
-// FindKey returns a key in whatever state, or [ErrNotFound]. The caller has yet to ask [models.APIKey.Usable]
+// write runs one write in a transaction with the limits of all others: a key that is said to be revoked must be so after a
+// crash, too, whatever the database's synchronous_commit is.
+func (m *Merchants) write(ctx context.Context, label string, do func(tx *gorm.DB) *gorm.DB) error {
+	err := postgres.RetryStalePlan(func() error {
+		return m.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			if err := tx.Exec("SELECT " + session.Limits).Error; err != nil {
+				return err
+			}
+			return do(tx).Error
+		}, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	})
+	if err != nil {
+		return postgres.WriteError(label, err)
+	}
+	return nil
+}
+
+// FindKey returns a key in whatever state, or [postgres.ErrNotFound]. The caller has yet to ask [models.APIKey.Usable]
 // and [models.APIKey.Verify].
 func (m *Merchants) FindKey(ctx context.Context, keyID string) (models.APIKey, error) {
 	var key models.APIKey
@@ -90,7 +121,7 @@ func (m *Merchants) FindKey(ctx context.Context, keyID string) (models.APIKey, e
 		return models.APIKey{}, unknownKey(keyID)
 	}
 	if err != nil {
-		return models.APIKey{}, classify("find API key", err, false)
+		return models.APIKey{}, postgres.ReadError("find API key", err)
 	}
 	return key, nil
 }
@@ -101,5 +132,5 @@ func unknownKey(keyID string) error {
 	if models.IsAPIKeyID(keyID) {
 		shown = keyID
 	}
-	return fmt.Errorf("API key %s: %w; give the part between sk_test_ and the last underscore", shown, ErrNotFound)
+	return fmt.Errorf("API key %s: %w; give the part between sk_test_ or sk_live_ and the last underscore", shown, postgres.ErrNotFound)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/payonce/payonce/idempotency/postgres"
 	"github.com/payonce/payonce/models"
 )
 
@@ -22,7 +23,7 @@ func (m *Merchants) ListWithKeys(ctx context.Context) ([]MerchantKeys, error) {
 	}
 	var keys []models.APIKey
 	if err := m.db.WithContext(ctx).Order("created_at, id").Find(&keys).Error; err != nil {
-		return nil, classify("list API keys", err, false)
+		return nil, postgres.ReadError("list API keys", err)
 	}
 	of := map[uuid.UUID][]models.APIKey{}
 	for _, key := range keys {
@@ -33,4 +34,12 @@ func (m *Merchants) ListWithKeys(ctx context.Context) ([]MerchantKeys, error) {
 		all = append(all, MerchantKeys{merchant, of[merchant.ID]})
 	}
 	return all, nil
+}
+
+// Any reports whether there is a merchant.
+func (m *Merchants) Any(ctx context.Context) (there bool, err error) {
+	if err := m.db.WithContext(ctx).Raw("SELECT EXISTS (SELECT 1 FROM merchants)").Scan(&there).Error; err != nil {
+		return false, postgres.ReadError("look for a merchant", err)
+	}
+	return there, nil
 }

@@ -9,10 +9,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/driver/postgres"
+	gormpostgres "gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/payonce/payonce/idempotency/postgres"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
 	"github.com/payonce/payonce/test/stores"
@@ -34,7 +35,7 @@ func merchantsBothWays(t *testing.T, test func(t *testing.T, db *gorm.DB, mercha
 			config.DefaultQueryExecMode = mode
 			pool := stdlib.OpenDB(*config)
 			t.Cleanup(func() { _ = pool.Close() })
-			db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{
+			db, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: pool}), &gorm.Config{
 				SkipDefaultTransaction: true, QueryFields: true, Logger: logger.Discard,
 			})
 			if err != nil {
@@ -127,13 +128,13 @@ func TestNothingOfTheSecretIsInTheDatabase(t *testing.T) {
 func TestUnknownMerchantsAndKeysAreNotFound(t *testing.T) {
 	t.Parallel()
 	merchantsBothWays(t, func(t *testing.T, _ *gorm.DB, merchants *repository.Merchants) {
-		_, missing := models.NewAPIKey(models.NewID()) // a whole key where its id is asked for
+		_, missing := models.NewAPIKey(models.NewID(), models.KeyTerms{}) // a whole key where its id is asked for
 		_, byID := merchants.ByID(t.Context(), models.NewID())
 		_, _, createKey := merchants.CreateKey(t.Context(), models.NewID())
 		_, find := merchants.FindKey(t.Context(), missing)
 		revoke := merchants.RevokeKey(t.Context(), missing)
 		for name, err := range map[string]error{"ByID": byID, "CreateKey": createKey, "FindKey": find, "RevokeKey": revoke} {
-			if !errors.Is(err, repository.ErrNotFound) {
+			if !errors.Is(err, postgres.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", name, err)
 			} else if strings.Contains(err.Error(), missing) {
 				t.Errorf("%s shows the secret: %v", name, err)
@@ -148,7 +149,7 @@ func TestAFailedLookUpIsNotTakenForAMissingKey(t *testing.T) {
 	merchantsBothWays(t, func(t *testing.T, _ *gorm.DB, merchants *repository.Merchants) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := merchants.FindKey(ctx, "aaaaaaaaaaaaaaaaaaaa"); err == nil || errors.Is(err, repository.ErrNotFound) {
+		if _, err := merchants.FindKey(ctx, "aaaaaaaaaaaaaaaaaaaa"); err == nil || errors.Is(err, postgres.ErrNotFound) {
 			t.Errorf("FindKey = %v, want another error", err)
 		}
 	})

@@ -23,21 +23,21 @@ func (s *suite[T]) claims() {
 	s.check(claimOf(rec) == claim && rec.Operation == "authorize" && rec.Resource.Type == "order", "read %+v", rec)
 	s.check(s.Written("claimed"), "the claim's write is missing")
 
-	rec, err := s.settle(claim, "settled")
+	rec, err := s.completeClaim(claim, "completed")
 	s.ok(err)
-	s.check(rec.State == idempotency.Completed && rec.ClaimID == claim.ClaimID && s.Written("settled"), "settled %+v", rec)
-	s.check(reflect.DeepEqual(rec.Response, response(201)), "settled %+v", rec.Response)
-	s.check(reflect.DeepEqual(s.find(req), rec), "found %+v, settled %+v", s.find(req), rec)
+	s.check(rec.State == idempotency.Completed && rec.ClaimID == claim.ClaimID && s.Written("completed"), "completed %+v", rec)
+	s.check(reflect.DeepEqual(rec.Response, response(201)), "completed %+v", rec.Response)
+	s.check(reflect.DeepEqual(s.find(req), rec), "found %+v, completed %+v", s.find(req), rec)
 }
 
-func (s *suite[T]) settlesOnce() {
+func (s *suite[T]) completesOnce() {
 	req := s.request()
 	claim := s.claim(req)
-	first, err := s.settle(claim, "first")
+	first, err := s.completeClaim(claim, "first")
 	s.ok(err)
-	_, err = s.settle(claim, "second")
+	_, err = s.completeClaim(claim, "second")
 	s.lost(err)
-	s.check(!s.Written("second") && reflect.DeepEqual(s.find(req), first), "the second settlement left something")
+	s.check(!s.Written("second") && reflect.DeepEqual(s.find(req), first), "the second completion left something")
 }
 
 func (s *suite[T]) lost(err error) {
@@ -45,53 +45,53 @@ func (s *suite[T]) lost(err error) {
 	s.check(errors.Is(err, idempotency.ErrClaimLost), "got %v, want ErrClaimLost", err)
 }
 
-func (s *suite[T]) failsToSettle() {
+func (s *suite[T]) failsToComplete() {
 	req := s.request()
 	claim := s.claim(req)
-	_, err := s.store.Settle(s.Context(), claim, func(tx T) (*idempotency.Response, error) {
-		s.Write(tx, "with a failed guard")
+	_, err := s.store.Complete(s.Context(), claim, func(tx T) (*idempotency.Response, error) {
+		s.Write(tx, "beside a write without a row")
 		s.Fail(tx)
 		return response(201), nil
 	})
-	s.check(err != nil && !errors.Is(err, idempotency.ErrClaimLost), "a failed guard: %v", err)
+	s.check(err != nil && !errors.Is(err, idempotency.ErrClaimLost), "a write that touched no row: %v", err)
 	broken := errors.New("broken")
-	_, err = s.store.Settle(s.Context(), claim, func(tx T) (*idempotency.Response, error) {
+	_, err = s.store.Complete(s.Context(), claim, func(tx T) (*idempotency.Response, error) {
 		s.Write(tx, "without a response")
 		return nil, broken
 	})
 	s.check(errors.Is(err, broken), "got %v", err)
-	s.check(!s.Written("with a failed guard") && !s.Written("without a response"), "a failed settlement left its writes")
-	_, err = s.settle(claim, "settled")
+	s.check(!s.Written("beside a write without a row") && !s.Written("without a response"), "a failed completion left its writes")
+	_, err = s.completeClaim(claim, "completed")
 	s.ok(err)
 }
 
-func (s *suite[T]) takesBack() {
+func (s *suite[T]) releases() {
 	req := s.request()
 	claim := s.claim(req)
-	s.ok(s.store.TakeBack(s.Context(), claim, func(tx T) { s.Write(tx, "undone") }))
-	s.check(s.Written("undone") && s.find(req) == nil, "not taken back")
-	s.lost(s.store.TakeBack(s.Context(), claim, func(tx T) { s.Write(tx, "undone twice") }))
-	_, err := s.settle(claim, "settled")
+	s.ok(s.store.Release(s.Context(), claim, func(tx T) { s.Write(tx, "undone") }))
+	s.check(s.Written("undone") && s.find(req) == nil, "not released")
+	s.lost(s.store.Release(s.Context(), claim, func(tx T) { s.Write(tx, "undone twice") }))
+	_, err := s.completeClaim(claim, "completed")
 	s.lost(err)
-	s.check(!s.Written("undone twice") && !s.Written("settled"), "a claim that is gone left writes")
+	s.check(!s.Written("undone twice") && !s.Written("completed"), "a claim that is gone left writes")
 	s.complete(req)
 }
 
-func (s *suite[T]) failsToTakeBack() {
+func (s *suite[T]) failsToRelease() {
 	claim := s.claim(s.request())
-	err := s.store.TakeBack(s.Context(), claim, func(tx T) { s.Fail(tx) })
-	s.check(err != nil && !errors.Is(err, idempotency.ErrClaimLost), "a failed guard: %v", err)
-	_, err = s.settle(claim, "settled")
+	err := s.store.Release(s.Context(), claim, func(tx T) { s.Fail(tx) })
+	s.check(err != nil && !errors.Is(err, idempotency.ErrClaimLost), "a write that touched no row: %v", err)
+	_, err = s.completeClaim(claim, "completed")
 	s.ok(err)
 }
 
-func (s *suite[T]) keepsSettled() {
+func (s *suite[T]) keepsCompleted() {
 	req := s.request()
 	claim := s.claim(req)
-	_, err := s.settle(claim, "settled")
+	_, err := s.completeClaim(claim, "completed")
 	s.ok(err)
-	s.lost(s.store.TakeBack(s.Context(), claim, func(T) {}))
-	s.check(s.find(req) != nil, "a settled record was deleted")
+	s.lost(s.store.Release(s.Context(), claim, func(T) {}))
+	s.check(s.find(req) != nil, "a completed record was deleted")
 }
 
 func (s *suite[T]) takesOver() {
@@ -112,31 +112,31 @@ func (s *suite[T]) takesOver() {
 	s.check(rec.Fingerprint == req.Fingerprint && rec.Resource.ID == [16]byte{7} && rec.Path == req.Path, "taken over as %+v", rec)
 	again, err := s.store.TakeOver(s.Context(), req.Tenant, req.KeyHash)
 	s.check(again == nil && err == nil, "taken over twice: %+v, %v", again, err)
-	_, err = s.settle(claimOf(rec), "settled")
+	_, err = s.completeClaim(claimOf(rec), "completed")
 	s.ok(err)
 	s.Pass(2 * Lease)
 	again, err = s.store.TakeOver(s.Context(), req.Tenant, req.KeyHash)
-	s.check(again == nil && err == nil, "a settled record was taken over: %+v, %v", again, err)
+	s.check(again == nil && err == nil, "a completed record was taken over: %+v, %v", again, err)
 }
 
-func (s *suite[T]) refusesLateHolders() {
+func (s *suite[T]) refusesLateOwners() {
 	req := s.request()
 	late := s.claim(req)
 	s.Pass(2 * Lease)
 	rec, err := s.store.TakeOver(s.Context(), req.Tenant, req.KeyHash)
 	s.ok(err)
-	for _, settled := range []bool{false, true} {
-		if settled {
-			_, err = s.settle(claimOf(rec), "winner")
+	for _, completed := range []bool{false, true} {
+		if completed {
+			_, err = s.completeClaim(claimOf(rec), "current")
 			s.ok(err)
 		}
 		before := s.find(req)
-		_, err = s.settle(late, "late")
+		_, err = s.completeClaim(late, "late")
 		s.lost(err)
-		s.lost(s.store.TakeBack(s.Context(), late, func(tx T) { s.Write(tx, "late") }))
+		s.lost(s.store.Release(s.Context(), late, func(tx T) { s.Write(tx, "late") }))
 		after := s.find(req)
 		before.LeaseLeft, after.LeaseLeft = 0, 0 // the only thing that may go on
-		s.check(!s.Written("late") && reflect.DeepEqual(before, after), "a late holder changed %+v to %+v", before, after)
+		s.check(!s.Written("late") && reflect.DeepEqual(before, after), "a late owner changed %+v to %+v", before, after)
 	}
 }
 
@@ -144,16 +144,16 @@ func (s *suite[T]) checksClaimAndFence() {
 	claim := s.claim(s.request())
 	other := claim
 	other.ClaimID[0]++
-	_, err := s.settle(other, "other")
+	_, err := s.completeClaim(other, "other")
 	s.lost(err)
-	s.lost(s.store.TakeBack(s.Context(), other, func(T) {}))
+	s.lost(s.store.Release(s.Context(), other, func(T) {}))
 	other = claim
 	other.Fence++
-	_, err = s.settle(other, "other")
+	_, err = s.completeClaim(other, "other")
 	s.lost(err)
-	s.lost(s.store.TakeBack(s.Context(), other, func(T) {}))
+	s.lost(s.store.Release(s.Context(), other, func(T) {}))
 	s.check(!s.Written("other"), "written under a wrong claim")
-	_, err = s.settle(claim, "settled")
+	_, err = s.completeClaim(claim, "completed")
 	s.ok(err)
 }
 
@@ -204,11 +204,11 @@ func (s *suite[T]) inspects() {
 		s.ok(err)
 		s.check(claimOf(rec) == claim && rec.State == idempotency.InProgress, "%s: %+v", name, rec)
 	}
-	settled, err := s.settle(claim, "settled")
+	completed, err := s.completeClaim(claim, "completed")
 	s.ok(err)
 	for name, read := range s.waitingReads() {
 		rec, err := read(s.Context(), req.Tenant, req.KeyHash)
 		s.ok(err)
-		s.check(reflect.DeepEqual(rec, settled), "%s: %+v, settled %+v", name, rec, settled)
+		s.check(reflect.DeepEqual(rec, completed), "%s: %+v, completed %+v", name, rec, completed)
 	}
 }

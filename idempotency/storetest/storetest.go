@@ -14,6 +14,7 @@ import (
 type Store[T any] interface {
 	idempotency.Store[T]
 	idempotency.Sweeper
+	idempotency.Cancellations[T]
 }
 
 // Fixture is a store with nothing in it, and the hands to reach around it. Its methods report what goes wrong as the
@@ -22,9 +23,9 @@ type Fixture[T any] interface {
 	Store() Store[T]
 	// Write queues the write of a row with this name, once: a second one with the same name is refused at COMMIT.
 	Write(tx T, name string)
-	// Fail queues a guarded write that touches no row.
+	// Fail queues a write that must touch a row and touches none.
 	Fail(tx T)
-	// Written tells whether the row is committed.
+	// Written reports whether the row is committed.
 	Written(name string) bool
 	// Pass makes the store's clock seem to have gone on by d, for every lease and retention.
 	Pass(d time.Duration)
@@ -41,34 +42,44 @@ const (
 func Run[T any](t *testing.T, open func(t *testing.T) Fixture[T]) {
 	t.Helper()
 	for name, test := range map[string]func(*suite[T]){
-		"a completed record is replayed byte for byte":              (*suite[T]).replays,
-		"an empty body is stored as one":                            (*suite[T]).storesEmptyBodies,
-		"a record keeps the fingerprint of its first request":       (*suite[T]).keepsFingerprint,
-		"tenants with one key never meet":                           (*suite[T]).separatesTenants,
-		"a key in use is neither granted nor waited for":            (*suite[T]).neverWaits,
-		"a rollback leaves nothing":                                 (*suite[T]).rollsBack,
-		"a failed guard rolls back the record that travels with it": (*suite[T]).guardsRecords,
-		"only outcomes are stored":                                  (*suite[T]).storesOutcomesOnly,
-		"a claim is in progress until it is settled":                (*suite[T]).claims,
-		"a claim is settled once":                                   (*suite[T]).settlesOnce,
-		"a settlement that fails leaves the claim":                  (*suite[T]).failsToSettle,
-		"a claim that is taken back frees its key":                  (*suite[T]).takesBack,
-		"a take-back that fails leaves the claim":                   (*suite[T]).failsToTakeBack,
-		"a settled claim is not taken back":                         (*suite[T]).keepsSettled,
-		"a claim is taken over only when its lease is over":         (*suite[T]).takesOver,
-		"a holder that comes too late changes nothing":              (*suite[T]).refusesLateHolders,
-		"neither claim id nor fence alone is the claim":             (*suite[T]).checksClaimAndFence,
-		"what is due is taken over once by one of many":             (*suite[T]).takesOverDue,
-		"an absent record is nil":                                   (*suite[T]).findsNothing,
-		"resolving waits until the key's transaction has ended":     (*suite[T]).resolves,
-		"inspecting shows the claim":                                (*suite[T]).inspects,
-		"a record expires when its retention is over":               (*suite[T]).expires,
-		"cleaning up never touches what is in progress":             (*suite[T]).sweepsEndedOnly,
-		"a tombstone is forgotten at last":                          (*suite[T]).forgets,
-		"a transaction may be sent whole":                           (*suite[T]).completesWhole,
-		"sent whole, a known key is refused and nothing changed":    (*suite[T]).refusesKnownKeysWhole,
-		"sent whole, a key in use is neither had nor waited for":    (*suite[T]).refusesKeysInUseWhole,
-		"sent whole, a failed guard rolls all of it back":           (*suite[T]).failsWhole,
+		"a completed record is replayed byte for byte":                  (*suite[T]).replays,
+		"an empty body is stored as one":                                (*suite[T]).storesEmptyBodies,
+		"a record keeps the fingerprint of its first request":           (*suite[T]).keepsFingerprint,
+		"tenants with one key never meet":                               (*suite[T]).separatesTenants,
+		"a key in use is neither granted nor waited for":                (*suite[T]).neverWaits,
+		"a rollback leaves nothing":                                     (*suite[T]).rollsBack,
+		"a write that touches no row rolls back the record with it":     (*suite[T]).failsWithTheRecord,
+		"only outcomes are stored":                                      (*suite[T]).storesOutcomesOnly,
+		"a claim is in progress until it is completed":                  (*suite[T]).claims,
+		"a claim is completed once":                                     (*suite[T]).completesOnce,
+		"a completion that fails leaves the claim":                      (*suite[T]).failsToComplete,
+		"a claim that is released frees its key":                        (*suite[T]).releases,
+		"a release that fails leaves the claim":                         (*suite[T]).failsToRelease,
+		"a completed claim is not released":                             (*suite[T]).keepsCompleted,
+		"a claim is taken over only when its lease is over":             (*suite[T]).takesOver,
+		"a claim owner that comes too late changes nothing":             (*suite[T]).refusesLateOwners,
+		"neither claim id nor fence alone is the claim":                 (*suite[T]).checksClaimAndFence,
+		"what is due is taken over once by one of many":                 (*suite[T]).takesOverDue,
+		"an absent record is nil":                                       (*suite[T]).findsNothing,
+		"looking up shows a record, a key in use or a free one":         (*suite[T]).looksUp,
+		"looking up takes the key from no request":                      (*suite[T]).looksUpWithoutTaking,
+		"resolving waits until the key's transaction has ended":         (*suite[T]).resolves,
+		"inspecting shows the claim":                                    (*suite[T]).inspects,
+		"a record expires when its retention is over":                   (*suite[T]).expires,
+		"cleaning up never touches what is in progress":                 (*suite[T]).sweepsEndedOnly,
+		"a tombstone is forgotten at last":                              (*suite[T]).forgets,
+		"a transaction may be sent as a single batch":                   (*suite[T]).commitsSingleBatch,
+		"in a single batch, a known key is refused and nothing changed": (*suite[T]).refusesKnownKeysInSingleBatch,
+		"in a single batch, a key in use is neither had nor waited for": (*suite[T]).refusesKeysInUseInSingleBatch,
+		"in a single batch, a write without a row rolls all back":       (*suite[T]).failsInSingleBatch,
+		"a key that no request has is spent when it is given up":        (*suite[T]).spendsKeys,
+		"a key is claimed or given up, and never both":                  (*suite[T]).spendsBeforeClaims,
+		"two requests that give up on each other's keys are refused":    (*suite[T]).refusesEachOther,
+		"giving up leaves a claim alone":                                (*suite[T]).leavesClaimsAlone,
+		"a response outlives that its key was given up":                 (*suite[T]).marksOutcomes,
+		"a tombstone may be given up":                                   (*suite[T]).marksTombstones,
+		"of two that give up on one outcome the second sees the first":  (*suite[T]).serializesMarks,
+		"a spent key is forgotten at last":                              (*suite[T]).forgetsSpentKeys,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,7 +142,7 @@ func (s *suite[T]) complete(req idempotency.Request) *idempotency.Record {
 	s.Helper()
 	tx, rec := s.mine(req), record(req)
 	rec.Response = response(201)
-	s.ok(s.store.Complete(s.Context(), tx, rec))
+	s.ok(s.store.Commit(s.Context(), tx, rec))
 	return rec
 }
 
@@ -146,12 +157,12 @@ func (s *suite[T]) claim(req idempotency.Request) idempotency.Claim {
 }
 
 func claimOf(rec *idempotency.Record) idempotency.Claim {
-	return idempotency.Claim{Tenant: rec.Tenant, KeyHash: rec.KeyHash, ClaimID: rec.ClaimID, Fence: rec.Fence}
+	return idempotency.Claim{Tenant: rec.Tenant, KeyHash: rec.KeyHash, ClaimID: rec.ClaimID, Fence: rec.Fence, Operation: rec.Operation}
 }
 
-// settle ends a claim, writing a row with this name.
-func (s *suite[T]) settle(claim idempotency.Claim, name string) (*idempotency.Record, error) {
-	return s.store.Settle(s.Context(), claim, func(tx T) (*idempotency.Response, error) {
+// completeClaim ends a claim, writing a row with this name.
+func (s *suite[T]) completeClaim(claim idempotency.Claim, name string) (*idempotency.Record, error) {
+	return s.store.Complete(s.Context(), claim, func(tx T) (*idempotency.Response, error) {
 		s.Write(tx, name)
 		return response(201), nil
 	})

@@ -54,7 +54,7 @@ func (s *suite[T]) sweepsEndedOnly() {
 	s.check(s.swept(s.store.Forget) == 5, "not every tombstone was forgotten")
 	s.check(s.find(fresh).State == idempotency.Completed, "a fresh response was touched")
 	s.check(s.find(working).State == idempotency.InProgress, "a claim was touched")
-	_, err := s.settle(claim, "settled")
+	_, err := s.completeClaim(claim, "completed")
 	s.ok(err)
 }
 

@@ -11,6 +11,9 @@ import (
 	"sync"
 )
 
+// ErrInUse is what Open wraps when another process, or another Simulator, has the book.
+var ErrInUse = errors.New("is in use by another process")
+
 var errBookClosed = errors.New("the book is closed")
 
 // entry is one line of the book: everything that one request changed.
@@ -143,8 +146,8 @@ func (b *book) append(e entry) *batch {
 	return b.batch
 }
 
-// settled returns the batch that must be on the disk before what the maps show now may be shown.
-func (b *book) settled() *batch {
+// unwritten returns the batch that must be on the disk before what the maps show now may be shown.
+func (b *book) unwritten() *batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {

@@ -163,7 +163,7 @@ func TestManyClientsShareTheBook(t *testing.T) {
 	}
 	wg.Wait()
 	find := provider.FindRequest{PaymentID: "pay_0", MerchantID: "mer_1", Amount: 1999, Currency: "USD", Since: time.Now()}
-	if r := c.Find(t.Context(), find); r.Outcome != provider.Answered || r.Intent.Metadata["payment_id"] != "pay_0" {
+	if r := c.Find(t.Context(), find); r.Outcome != provider.Answered || r.Object.Metadata["payment_id"] != "pay_0" {
 		t.Errorf("find over several pages: %+v", r)
 	}
 	find.PaymentID = "pay_none"

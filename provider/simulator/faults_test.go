@@ -42,8 +42,8 @@ func TestEachFaultLeavesAtMostOneCharge(t *testing.T) {
 			// A client that gave up early may have done so before the charge was made.
 			waitFor(t, func() bool { return len(w.charges(t, "")) == tc.atFirst })
 			again := w.client(t, 10*time.Second).Authorize(t.Context(), ask)
-			if again.Outcome != tc.second || again.Intent.Amount != tc.amount {
-				t.Fatalf("second: %+v %+v", again, again.Intent)
+			if again.Outcome != tc.second || again.Object.Amount != tc.amount {
+				t.Fatalf("second: %+v %+v", again, again.Object)
 			}
 			w.oneCharge(t, tc.amount, "succeeded", 2)
 		})
@@ -61,8 +61,8 @@ func TestAManualFaultHoldsTheMoneyOnce(t *testing.T) {
 	}
 	find := provider.FindRequest{PaymentID: "pay_1", MerchantID: "mer_1", Amount: 1999, Currency: "USD", Since: time.Now()}
 	found := c.Find(t.Context(), find)
-	if found.Outcome != provider.Answered || found.Intent.Status != "requires_capture" || found.Intent.AmountCapturable != 1999 {
-		t.Fatalf("find: %+v %+v", found, found.Intent)
+	if found.Outcome != provider.Answered || found.Object.Status != "requires_capture" || found.Object.AmountCapturable != 1999 {
+		t.Fatalf("find: %+v %+v", found, found.Object)
 	}
 	w.oneCharge(t, 1999, "requires_capture", 1)
 }
@@ -73,8 +73,8 @@ func TestAWrongAmountIsAnsweredForTheCallerToSee(t *testing.T) {
 	c := w.client(t, 10*time.Second)
 	c.Authorize(t.Context(), authorization("pm_sim_wrong_amount"))
 	find := provider.FindRequest{PaymentID: "pay_1", MerchantID: "mer_1", Amount: 1999, Currency: "USD", Since: time.Now()}
-	if r := c.Find(t.Context(), find); r.Outcome != provider.Answered || r.Intent.Amount != 2000 {
-		t.Fatalf("find: %+v %+v", r, r.Intent)
+	if r := c.Find(t.Context(), find); r.Outcome != provider.Answered || r.Object.Amount != 2000 {
+		t.Fatalf("find: %+v %+v", r, r.Object)
 	}
 }
 
@@ -93,10 +93,10 @@ func TestDeclinesAreFinalAndRepeatThemselves(t *testing.T) {
 				if res.Outcome != provider.Declined || res.Code != "card_declined" || res.DeclineCode != code || res.Err != nil {
 					t.Fatalf("%+v", res)
 				}
-				if res.Intent == nil || res.Intent.Status != "requires_payment_method" || res.Intent.DeclineCode != code {
-					t.Fatalf("declined intent: %+v", res.Intent)
+				if res.Object == nil || res.Object.Status != "requires_payment_method" || res.Object.DeclineCode != code {
+					t.Fatalf("declined intent: %+v", res.Object)
 				}
-				if r := c.Retrieve(t.Context(), res.Intent.Reference); r.Outcome != provider.Answered || r.Intent.DeclineCode != code {
+				if r := c.Retrieve(t.Context(), res.Object.Reference); r.Outcome != provider.Answered || r.Object.DeclineCode != code {
 					t.Fatalf("retrieve: %+v", r)
 				}
 			}
@@ -127,7 +127,7 @@ func TestAStoredErrorIsNeverCharged(t *testing.T) {
 func TestAnUnknownPaymentMethodIsRefused(t *testing.T) {
 	t.Parallel()
 	w := start(t, "")
-	for _, method := range []string{"pm_nothing", "pm_sim_slow_60001", "pm_sim_slow_", "pm_sim_slow_-1"} {
+	for _, method := range []string{"pm_nothing", "pm_sim_slow_visible_60001", "pm_sim_processing_", "pm_sim_strange_x", "pm_sim_slow_60001", "pm_sim_slow_", "pm_sim_slow_-1"} {
 		res := w.client(t, 10*time.Second).Authorize(t.Context(), authorization(method))
 		if res.Outcome != provider.Refused || res.Code != "resource_missing" || res.HTTPStatus != http.StatusBadRequest {
 			t.Fatalf("%s: %+v", method, res)
@@ -155,7 +155,7 @@ func TestASlowProviderChargesAlthoughTheClientHasGone(t *testing.T) {
 func TestClosingEndsASilentRequest(t *testing.T) {
 	t.Parallel()
 	w := start(t, "")
-	ended := make(chan provider.Result, 1)
+	ended := make(chan provider.Result[provider.Intent], 1)
 	go func() {
 		ended <- w.client(t, 30*time.Second).Authorize(t.Context(), authorization("pm_sim_timeout_charged"))
 	}()

@@ -11,6 +11,9 @@ const maxAmount = 999_999_999_999
 // createIntent creates and confirms. What Stripe would refuse while reading the parameters is not stored; what it would
 // find out while executing (no such payment method, a decline) is.
 func (s *Simulator) createIntent(c *call) effect {
+	if c.started != "" {
+		return s.answerStarted(c)
+	}
 	r, refusal := parseCreate(c.form)
 	if refusal != nil {
 		return refused(refusal)
@@ -20,38 +23,32 @@ func (s *Simulator) createIntent(c *call) effect {
 	if !ok {
 		return effect{stored: true, answer: invalid(codeResourceMissing, "payment_method", "No such PaymentMethod: '"+name+"'")}
 	}
-	failure := problem(http.StatusInternalServerError, wireError{Type: typeAPIError, Message: "An unknown error occurred."})
-	switch {
-	case m.failForever:
-		return effect{stored: true, answer: failure}
-	case m.failFirst && !c.tripped:
-		return effect{tripped: true, answer: failure, fault: m.lost}
+	if e, broken := c.breaks(); broken {
+		return e
 	}
 	r.Account, r.Key = c.account, c.key
 	r.Intent.ID, r.Intent.Created = newID("pi_"), s.created()
-	r.Intent.Amount += m.surplus
-	e := effect{entry: entry{Intent: r}, stored: true}
+	r.Intent.Amount = c.fault.wrong(r.Intent.Amount, maxAmount)
 	switch {
-	case m.declineCode != "":
-		r.decline("card_declined", m.declineCode, "Your card was declined.")
-		declined := *r.Intent.LastPaymentError
-		declined.PaymentIntent = &r.Intent
-		e.answer = problem(http.StatusPaymentRequired, declined)
+	case c.fault.declineCode != "":
+		r.decline("card_declined", c.fault.declineCode, "Your card was declined.")
+		e := c.fault.declined(&r.Intent)
+		e.entry = entry{Intent: r}
 		return e
 	case m.authenticate:
-		r.Intent.Status = statusRequiresAction
-		r.Intent.NextAction = &nextAction{
-			Type:          "redirect_to_url",
-			RedirectToURL: redirectToURL{URL: c.origin + "/simulator/authenticate/" + url.PathEscape(r.Intent.ID)},
+		r.ask(c.origin)
+	case len(m.course) > 0:
+		r.begin(m.course)
+		if m.hang {
+			c.started = r.Intent.ID
+			return effect{entry: entry{Intent: r}, then: s.answerStarted, delay: r.left()}
 		}
+	case m.leave:
+		r.Intent.Status = statusRequiresMethod
 	default:
 		r.charge()
 	}
-	e.answer = success(r.Intent)
-	if !m.failFirst {
-		e.fault = m.lost
-	}
-	return e
+	return c.done(entry{Intent: r}, success(r.Intent))
 }
 
 // parseCreate checks the form as Stripe does and makes the intent it describes, without an id.
@@ -72,45 +69,19 @@ func parseCreate(form url.Values) (*record, *answer) {
 	if in.PaymentMethod == nil {
 		p.refuse(codeParameterMissing, "payment_method", "You cannot confirm this PaymentIntent because it's missing a payment method.")
 	}
+	back := p.get("return_url")
+	if back != "" && originOf(back) == "" {
+		p.refuse("url_invalid", "return_url", "Not a valid URL")
+	}
 	p.ignore("payment_method_types[]", "payment_method_types[0]", "automatic_payment_methods[enabled]",
-		"automatic_payment_methods[allow_redirects]", "return_url", "off_session", "error_on_requires_action")
+		"automatic_payment_methods[allow_redirects]", "off_session", "error_on_requires_action")
 	if in.CaptureMethod == "" {
 		in.CaptureMethod = "automatic"
 	}
-	return &record{Intent: in}, p.refusal()
-}
-
-// captureIntent moves money that is held: all of it, or amount_to_capture, and releases the rest unless final_capture=false.
-func (s *Simulator) captureIntent(c *call) effect {
-	found := s.intentOf(c.account, c.id)
-	if found == nil {
-		return refused(notFound("payment_intent", c.id))
+	if p.first == nil {
+		p.first = indivisible("amount", in.Amount, in.Currency)
 	}
-	p := newParams(c.form)
-	amount, metadata := p.amount("amount_to_capture", false), p.metadata()
-	final := p.oneOf("final_capture", "true", "false") != "false"
-	if refusal := p.refusal(); refusal != nil {
-		return refused(refusal)
-	}
-	r := found.changed()
-	in := &r.Intent
-	if in.Status != statusRequiresCapture {
-		return unexpectedState(in, "captured")
-	}
-	if amount == 0 {
-		amount = in.AmountCapturable
-	}
-	if amount > in.AmountCapturable {
-		return effect{stored: true, answer: invalid("amount_too_large", "amount_to_capture",
-			"The amount is larger than what can be captured.")}
-	}
-	in.AmountReceived += amount
-	in.AmountCapturable -= amount
-	if final || in.AmountCapturable == 0 {
-		in.AmountCapturable, in.Status = 0, statusSucceeded
-	}
-	r.merge(metadata)
-	return effect{entry: entry{Intent: r}, stored: true, answer: success(*in)}
+	return &record{Intent: in, ReturnURL: back}, p.refusal()
 }
 
 // cancelIntent releases what is held. An intent of which a part was captured ends as succeeded, for its money has moved.
@@ -124,10 +95,16 @@ func (s *Simulator) cancelIntent(c *call) effect {
 	if refusal := p.refusal(); refusal != nil {
 		return refused(refusal)
 	}
+	if e, broken := c.breaks(); broken {
+		return e
+	}
 	r := found.changed()
 	in := &r.Intent
+	if c.fault.declineCode != "" {
+		return c.fault.declined(in)
+	}
 	switch in.Status {
-	case statusRequiresCapture, statusRequiresAction, statusRequiresMethod:
+	case statusRequiresCapture, statusRequiresAction, statusRequiresMethod, statusRequiresConfirm:
 	default:
 		return unexpectedState(in, "canceled")
 	}
@@ -136,11 +113,11 @@ func (s *Simulator) cancelIntent(c *call) effect {
 	if reason != "" {
 		in.CancellationReason = &reason
 	}
-	in.Status = statusCanceled
+	in.Status, r.Course = statusCanceled, nil
 	if in.AmountReceived > 0 {
 		in.Status = statusSucceeded
 	}
-	return effect{entry: entry{Intent: r}, stored: true, answer: success(*in)}
+	return c.done(entry{Intent: r}, success(*in))
 }
 
 func unexpectedState(in *intent, verb string) effect {
@@ -148,6 +125,16 @@ func unexpectedState(in *intent, verb string) effect {
 		Code: codeUnexpectedState, PaymentIntent: in,
 		Message: "This PaymentIntent could not be " + verb + " because it has a status of " + in.Status + ".",
 	})}
+}
+
+// ask sends the customer to the page that stands in for a bank's.
+func (r *record) ask(origin string) {
+	r.Intent.Status = statusRequiresAction
+	page := redirectToURL{URL: origin + "/simulator/authenticate/" + url.PathEscape(r.Intent.ID)}
+	if r.ReturnURL != "" {
+		page.ReturnURL = &r.ReturnURL
+	}
+	r.Intent.NextAction = &nextAction{Type: "redirect_to_url", RedirectToURL: page}
 }
 
 // charge moves or holds the whole amount.

@@ -3,6 +3,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -11,8 +12,12 @@ import (
 // lock keeps a second process, or a second Simulator, from appending to the same book. The kernel lets go of it when the
 // process ends, however it ends.
 func lock(file *os.File) error {
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("%s is in use by another process: %w", file.Name(), err)
+	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%s %w", file.Name(), ErrInUse)
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ func (s *Simulator) lookUp(read func(account, id string, query url.Values) *answ
 			return
 		}
 		s.mu.Lock()
-		a, wait := read(account, r.PathValue("id"), query), s.book.settled()
+		s.advance()
+		a, wait := read(account, r.PathValue("id"), query), s.book.unwritten()
 		s.mu.Unlock()
 		s.reply(w, a, wait)
 	}
@@ -85,21 +86,25 @@ func (s *Simulator) listRefunds(account, _ string, query url.Values) *answer {
 	if refusal := p.refusal(); refusal != nil {
 		return refusal
 	}
-	if known := s.refunds[after]; after != "" && (known == nil || known.Account != account) {
-		return invalid(codeResourceMissing, "starting_after", "No such refund: '"+after+"'")
+	ids := s.refunded
+	if intentID != "" {
+		ids = s.refundsOf[intentID]
+	}
+	start := sort.Search(len(ids), func(i int) bool { return s.refunds[ids[i]].Refund.Created > to })
+	if after != "" {
+		known := s.refunds[after]
+		if known == nil || known.Account != account {
+			return invalid(codeResourceMissing, "starting_after", "No such refund: '"+after+"'")
+		}
+		start = min(start, sort.Search(len(ids), func(i int) bool { return s.refunds[ids[i]].position >= known.position }))
 	}
 	l := list{Object: "list", URL: "/v1/refunds", Data: []any{}}
-	for i := len(s.refunded) - 1; i >= 0; i-- {
-		r := s.refunds[s.refunded[i]]
-		if after != "" {
-			if r.Refund.ID == after {
-				after = ""
-			}
-			continue
+	for i := start - 1; i >= 0; i-- {
+		r := s.refunds[ids[i]]
+		if r.Refund.Created < from {
+			break
 		}
-		wanted := r.Account == account && (intentID == "" || r.Refund.PaymentIntent == intentID) &&
-			r.Refund.Created >= from && r.Refund.Created <= to
-		if !wanted {
+		if r.Account != account {
 			continue
 		}
 		if len(l.Data) == limit {

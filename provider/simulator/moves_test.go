@@ -157,7 +157,7 @@ func TestListsArePagedNewestFirst(t *testing.T) {
 	}
 }
 
-func TestThePayerDecidesOnThePage(t *testing.T) {
+func TestTheCustomerDecidesOnThePage(t *testing.T) {
 	t.Parallel()
 	for outcome, status := range map[string]string{"succeed": "succeeded", "fail": "requires_payment_method"} {
 		t.Run(outcome, func(t *testing.T) {
@@ -165,13 +165,13 @@ func TestThePayerDecidesOnThePage(t *testing.T) {
 			w := start(t, "")
 			c := w.client(t, 10*time.Second)
 			res := c.Authorize(t.Context(), authorization("pm_card_authenticationRequired"))
-			if res.Outcome != provider.Answered || res.Intent.Status != "requires_action" || res.Intent.NextActionURL == "" {
-				t.Fatalf("%+v %+v", res, res.Intent)
+			if res.Outcome != provider.Answered || res.Object.Status != "requires_action" || res.Object.NextActionURL == "" {
+				t.Fatalf("%+v %+v", res, res.Object)
 			}
 			if n := len(w.charges(t, "")); n != 0 {
 				t.Fatalf("%d charges before the payer decided", n)
 			}
-			page := strings.TrimPrefix(res.Intent.NextActionURL, w.server.URL)
+			page := strings.TrimPrefix(res.Object.NextActionURL, w.server.URL)
 			if shown := w.get(t, page); shown.status != 200 || !strings.Contains(shown.body, `value="succeed"`) {
 				t.Fatalf("page: %+v", shown)
 			}
@@ -180,12 +180,12 @@ func TestThePayerDecidesOnThePage(t *testing.T) {
 			}
 			w.post(t, "", "", page, url.Values{"outcome": {outcome}})
 			w.post(t, "", "", page, url.Values{"outcome": {"succeed"}}) // too late to change it
-			got := c.Retrieve(t.Context(), res.Intent.Reference)
-			if got.Intent.Status != status || got.Intent.NextActionURL != "" {
-				t.Fatalf("%+v", got.Intent)
+			got := c.Retrieve(t.Context(), res.Object.Reference)
+			if got.Object.Status != status || got.Object.NextActionURL != "" {
+				t.Fatalf("%+v", got.Object)
 			}
-			if outcome == "fail" && got.Intent.Code != "payment_intent_authentication_failure" {
-				t.Fatalf("code: %+v", got.Intent)
+			if outcome == "fail" && got.Object.Code != "payment_intent_authentication_failure" {
+				t.Fatalf("code: %+v", got.Object)
 			}
 		})
 	}

@@ -5,9 +5,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// params reads a form or a query the strict way: what nobody asked for is unknown, and the first complaint is the answer.
+// params reads a form or a query the strict way: a parameter that the code doesn't read is unknown, and the first complaint is the answer.
 type params struct {
 	values url.Values
 	asked  map[string]bool
@@ -71,21 +72,27 @@ func (p *params) oneOf(name string, allowed ...string) string {
 
 // amount reads minor units from 1 to maxAmount; 0 when an optional one is absent.
 func (p *params) amount(name string, required bool) int64 {
-	value := p.get(name)
-	if value == "" {
-		if required {
-			p.refuse(codeParameterMissing, name, "Missing required param: "+name+".")
-		}
-		return 0
-	}
-	n := p.integer(name, value)
-	if n < 1 {
-		p.refuse(codeParameterInvalid, name, "This value must be greater than or equal to 1.")
-	}
-	if n > maxAmount {
-		p.refuse("amount_too_large", name, fmt.Sprintf("Amount must be no more than %d.", int64(maxAmount)))
+	n, given := p.minorUnits(name, 1)
+	if required && !given {
+		p.refuse(codeParameterMissing, name, "Missing required param: "+name+".")
 	}
 	return n
+}
+
+// minorUnits reads minor units from least to maxAmount, if there are any.
+func (p *params) minorUnits(name string, least int64) (n int64, given bool) {
+	value := p.get(name)
+	if value == "" {
+		return 0, false
+	}
+	n = p.integer(name, value)
+	if n < least {
+		p.refuse(codeParameterInvalid, name, fmt.Sprintf("This value must be greater than or equal to %d.", least))
+	}
+	if n > maxAmount {
+		p.refuse(codeAmountTooLarge, name, fmt.Sprintf("Amount must be no more than %d.", int64(maxAmount)))
+	}
+	return n, true
 }
 
 func (p *params) integer(name, value string) int64 {
@@ -106,7 +113,7 @@ func (p *params) metadata() map[string]string {
 			continue
 		}
 		value := p.get(name)
-		if inner == "" || len(inner) > 40 || len(value) > 500 || strings.ContainsAny(inner, "[]") {
+		if inner == "" || len(inner) > 40 || utf8.RuneCountInString(value) > 500 || strings.ContainsAny(inner, "[]") {
 			p.refuse("", name, "Metadata keys have up to 40 characters, values up to 500.")
 		}
 		found[inner] = value

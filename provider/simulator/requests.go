@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // maxBody bounds a request's form.
@@ -13,12 +14,15 @@ const maxBody = 64 << 10
 
 // call is one authenticated request that may change something.
 type call struct {
-	account string // hash of the bearer key
-	key     string // Idempotency-Key, "" when there was none
-	id      string // of the path
-	form    url.Values
-	origin  string // scheme and host under which the payer reaches the simulator
-	tripped bool   // an earlier call under this key failed on purpose, without a charge
+	account   string // hash of the bearer key
+	key       string // Idempotency-Key, "" when there was none
+	id        string // of the path
+	form      url.Values
+	origin    string // scheme and host under which the customer reaches the simulator
+	tripped   bool   // an earlier call under this key failed on purpose, without a charge
+	fault     fault
+	operation string
+	started   string // the intent that this call, or an earlier one under its key, has made and not answered with
 }
 
 // effect is what a mutation decided.
@@ -28,8 +32,11 @@ type effect struct {
 	stored bool    // the answer is kept for the key; false where Stripe would not have started to execute
 	// tripped remembers that the key's first call failed on purpose, so that the next one does not.
 	tripped bool
-	// fault, when set, happens instead of the answer, after the entry is on the disk.
-	fault fault
+	// then, when set, decides the answer after the delay; until then the key stays in flight, and the entry can be seen.
+	then  func(*call) effect
+	delay time.Duration
+	// lost, when set, happens instead of the answer, after the entry is on the disk.
+	lost loss
 }
 
 // refused is the effect of a request that fails validation: nothing changes and the key stays free.
@@ -37,9 +44,9 @@ func refused(a *answer) effect { return effect{answer: a} }
 
 // mutation wraps work with authentication, the idempotency key and the faults. work decides under the lock, so it must
 // not wait; its entry and the key's answer are one line of the book.
-func (s *Simulator) mutation(work func(*call) effect) http.HandlerFunc {
+func (s *Simulator) mutation(operation string, work func(*call) effect) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c, refusal := s.newCall(w, r)
+		c, refusal := s.newCall(w, r, operation)
 		if refusal != nil {
 			write(w, refusal)
 			return
@@ -51,34 +58,51 @@ func (s *Simulator) mutation(work func(*call) effect) http.HandlerFunc {
 			return
 		case replayed != nil:
 			w.Header().Set("Idempotent-Replayed", "true")
-			s.reply(w, replayed, s.book.settled())
+			s.reply(w, replayed, s.book.unwritten())
 			return
 		}
 		// Like a real provider's, this work does not stop because the client has gone.
-		if !s.pause(delayOf(c.form.Get("payment_method"))) {
-			s.mu.Lock()
-			s.release(c)
-			s.mu.Unlock()
-			panic(http.ErrAbortHandler) // closing: the connection ends without an answer
-		}
+		s.meet(c)
+		s.rest(c, c.fault.delay)
 		e, wait := s.execute(c, work)
-		if e.fault != nil && wait.wait() == nil {
-			e.fault(s, w, r)
+		for e.then != nil {
+			s.rest(c, e.delay)
+			e, wait = s.execute(c, e.then)
+		}
+		if e.lost != nil && wait.wait() == nil {
+			e.lost(s, w, r)
 			return
 		}
 		s.reply(w, e.answer, wait)
 	}
 }
 
+// rest waits for d. When the simulator is closed before, the connection ends without an answer.
+func (s *Simulator) rest(c *call, d time.Duration) {
+	if s.pause(d) {
+		return
+	}
+	s.mu.Lock()
+	s.release(c)
+	s.mu.Unlock()
+	panic(http.ErrAbortHandler)
+}
+
 // execute runs work and saves what it changed together with the key's new state.
 func (s *Simulator) execute(c *call, work func(*call) effect) (effect, *batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.release(c) // also when work panics; under the same lock, or it could end the hold of the next call
-	e := work(c)
-	if c.key != "" && (e.stored || e.tripped) {
+	var e effect
+	defer func() { // also when work panics; under the same lock, or it could end the hold of the next call
+		if e.then == nil {
+			s.release(c)
+		}
+	}()
+	s.advance()
+	e = work(c)
+	if c.key != "" && (e.stored || e.tripped || e.then != nil) {
 		key := *s.keys[c.keyID()]
-		key.inFlight, key.Tripped = false, key.Tripped || e.tripped
+		key.inFlight, key.Tripped, key.Started = e.then != nil, key.Tripped || e.tripped, c.started
 		if e.stored {
 			key.Answer = e.answer
 		}
@@ -107,7 +131,7 @@ func (s *Simulator) reply(w http.ResponseWriter, a *answer, wait *batch) {
 }
 
 // newCall reads what every mutation needs, or says why not.
-func (s *Simulator) newCall(w http.ResponseWriter, r *http.Request) (*call, *answer) {
+func (s *Simulator) newCall(w http.ResponseWriter, r *http.Request, operation string) (*call, *answer) {
 	account, refusal := accountOf(r)
 	if refusal != nil {
 		return nil, refusal
@@ -126,7 +150,7 @@ func (s *Simulator) newCall(w http.ResponseWriter, r *http.Request) (*call, *ans
 			Message: "Idempotency-Key must be one header of 1 to 255 characters.",
 		})
 	}
-	c := &call{account: account, id: r.PathValue("id"), form: r.PostForm, origin: s.publicURL}
+	c := &call{account: account, operation: operation, id: r.PathValue("id"), form: r.PostForm, origin: s.publicURL}
 	if len(keys) == 1 {
 		c.key = keys[0]
 	}
@@ -149,7 +173,7 @@ func accountOf(r *http.Request) (account string, refusal *answer) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// fingerprint tells two requests under one key apart. url.Values encodes sorted by name.
+// fingerprint distinguishes two requests under one key. url.Values encodes sorted by name.
 func fingerprint(r *http.Request, form url.Values) string {
 	sum := sha256.Sum256([]byte(r.Method + " " + r.URL.Path + "\n" + form.Encode()))
 	return hex.EncodeToString(sum[:16])
@@ -169,8 +193,8 @@ func (s *Simulator) begin(c *call, params string) (replayed, refusal *answer) {
 	if key.Requests > 1 {
 		s.book.append(entry{Seen: key.ID})
 	}
-	c.tripped = key.Tripped
-	switch known := key.inFlight || key.Tripped || key.Answer != nil; {
+	c.tripped, c.started = key.Tripped, key.Started
+	switch known := key.inFlight || key.Tripped || key.Started != "" || key.Answer != nil; {
 	case known && key.Params != params:
 		return nil, problem(http.StatusBadRequest, wireError{
 			Type:    typeIdempotency,

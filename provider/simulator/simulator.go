@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,7 +16,7 @@ const maxSilence = 120 * time.Second
 type Config struct {
 	// Dir is where the book is kept, made if missing; empty keeps it in memory only.
 	Dir string
-	// PublicURL is the address (http://host:port) under which a payer's browser reaches Handler; empty means the
+	// PublicURL is the address (http://host:port) under which a customer's browser reaches Handler; empty means the
 	// Host that the provider's client used.
 	PublicURL string
 	// Log gets what went wrong; nil discards it.
@@ -32,13 +33,18 @@ type Simulator struct {
 
 	// mu guards the maps. Lines are queued for the book while it is held, so the book has the order of the changes;
 	// it is never held while waiting for the disk. What the maps point to is replaced, not changed.
-	mu       sync.Mutex
-	intents  map[string]*record
-	order    []string // ids of intents, oldest first; created never decreases along it
-	refunds  map[string]*refundRecord
-	refunded []string // ids of refunds, oldest first
-	keys     map[string]*keyRecord
-	latest   int64 // the newest created time, so that a clock that steps back keeps the order
+	mu        sync.Mutex
+	intents   map[string]*record
+	moving    map[string]bool // ids of intents whose course is not over
+	order     []string        // ids of intents, oldest first; created never decreases along it
+	refunds   map[string]*refundRecord
+	refunded  []string            // ids of refunds, oldest first
+	refundsOf map[string][]string // ids of an intent's refunds, oldest first
+	returning map[string]bool     // ids of refunds whose course is not over
+	keys      map[string]*keyRecord
+	chosen    []chosen // the faults of the next calls
+	webhooks  *sender  // nil: no notifications are sent
+	latest    int64    // the newest created time, so that a clock that steps back keeps the order
 }
 
 // Open replays the book and starts its writer. It fails when the folder cannot be used, when another process holds the
@@ -48,8 +54,9 @@ func Open(cfg Config) (*Simulator, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Simulator{
-		log: cfg.Log, publicURL: cfg.PublicURL, closing: make(chan struct{}),
-		intents: map[string]*record{}, refunds: map[string]*refundRecord{}, keys: map[string]*keyRecord{},
+		log: cfg.Log, publicURL: strings.TrimRight(cfg.PublicURL, "/"), closing: make(chan struct{}),
+		intents: map[string]*record{}, moving: map[string]bool{}, keys: map[string]*keyRecord{},
+		refunds: map[string]*refundRecord{}, refundsOf: map[string][]string{}, returning: map[string]bool{},
 	}
 	b, err := openBook(cfg.Dir, s.apply)
 	if err != nil {
@@ -65,6 +72,14 @@ func (s *Simulator) Close() error {
 	var err error
 	s.once.Do(func() {
 		close(s.closing)
+		s.mu.Lock()
+		out := s.webhooks
+		s.mu.Unlock()
+		if out != nil {
+			out.stop()
+			<-out.ended
+			out.client.CloseIdleConnections()
+		}
 		err = s.book.close()
 	})
 	return err
@@ -73,10 +88,10 @@ func (s *Simulator) Close() error {
 // Handler serves Stripe's protocol under /v1/ and the page that stands in for a bank's authentication.
 func (s *Simulator) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/payment_intents", s.mutation(s.createIntent))
-	mux.HandleFunc("POST /v1/payment_intents/{id}/capture", s.mutation(s.captureIntent))
-	mux.HandleFunc("POST /v1/payment_intents/{id}/cancel", s.mutation(s.cancelIntent))
-	mux.HandleFunc("POST /v1/refunds", s.mutation(s.createRefund))
+	mux.HandleFunc("POST /v1/payment_intents", s.mutation(opCharge, s.createIntent))
+	mux.HandleFunc("POST /v1/payment_intents/{id}/capture", s.mutation(opCapture, s.captureIntent))
+	mux.HandleFunc("POST /v1/payment_intents/{id}/cancel", s.mutation(opCancel, s.cancelIntent))
+	mux.HandleFunc("POST /v1/refunds", s.mutation(opRefund, s.createRefund))
 	mux.HandleFunc("GET /v1/payment_intents", s.lookUp(s.listIntents))
 	mux.HandleFunc("GET /v1/payment_intents/{id}", s.lookUp(s.getIntent))
 	mux.HandleFunc("GET /v1/refunds", s.lookUp(s.listRefunds))
@@ -89,10 +104,15 @@ func (s *Simulator) Handler() http.Handler {
 	return mux
 }
 
-// AdminHandler serves GET /simulator/charges: the book as tests and operators compare it with payonce's own. It shows
-// every account's charges and asks for no key, so it belongs on a private listener.
+// AdminHandler serves GET /simulator/charges and /simulator/refunds: the book as tests and operators compare it with payonce's
+// own; and /simulator/faults, which makes the next calls go wrong. It shows every account's charges and asks for no key, so it
+// belongs on a private listener.
 func (s *Simulator) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /simulator/charges", s.listCharges)
+	mux.HandleFunc("GET /simulator/refunds", s.listBookedRefunds)
+	mux.HandleFunc("GET /simulator/faults", s.showFaults)
+	mux.HandleFunc("POST /simulator/faults", s.chooseFault)
+	mux.HandleFunc("DELETE /simulator/faults", s.forgetFaults)
 	return mux
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,9 +27,17 @@ func start(t *testing.T, dir string) world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, sim)
+}
+
+// serve serves a simulator until the test ends, and closes it then.
+func serve(t *testing.T, sim *simulator.Simulator) world {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.Handle("/", sim.Handler())
-	mux.Handle("/simulator/charges", sim.AdminHandler())
+	for _, path := range []string{"/simulator/charges", "/simulator/refunds", "/simulator/faults"} {
+		mux.Handle(path, sim.AdminHandler())
+	}
 	w := world{sim: sim, server: httptest.NewServer(mux)}
 	t.Cleanup(func() {
 		if err := sim.Close(); err != nil {
@@ -50,10 +59,36 @@ func (w world) client(t *testing.T, timeout time.Duration) *provider.Client {
 	return c
 }
 
-// charge is one row of /simulator/charges, as CONTRACT section 6 writes it.
+// charge is one row of /simulator/charges.
 type charge struct {
 	ID             string            `json:"id"`
 	IdempotencyKey string            `json:"idempotency_key"`
+	Amount         int64             `json:"amount"`
+	Currency       string            `json:"currency"`
+	Status         string            `json:"status"`
+	Requests       int               `json:"requests"`
+	Metadata       map[string]string `json:"metadata"`
+	AmountCaptured int64             `json:"amount_captured"`
+	AmountRefunded int64             `json:"amount_refunded"`
+	Captures       []moved           `json:"captures"`
+	Refunds        []moved           `json:"refunds"`
+}
+
+// moved is one capture or refund of a charge.
+type moved struct {
+	ID          string `json:"id"`
+	OperationID string `json:"operation_id"`
+	Amount      int64  `json:"amount"`
+	Status      string `json:"status"`
+	Requests    int    `json:"requests"`
+}
+
+// refunded is one row of /simulator/refunds.
+type refunded struct {
+	ID             string            `json:"id"`
+	IdempotencyKey string            `json:"idempotency_key"`
+	PaymentIntent  string            `json:"payment_intent"`
+	OperationID    string            `json:"operation_id"`
 	Amount         int64             `json:"amount"`
 	Currency       string            `json:"currency"`
 	Status         string            `json:"status"`
@@ -63,20 +98,23 @@ type charge struct {
 
 func (w world) charges(t *testing.T, query string) []charge {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/simulator/charges"+query, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := w.server.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var body struct{ Data []charge }
-	decoder := json.NewDecoder(resp.Body)
+	return rows[charge](t, w, "/simulator/charges"+query)
+}
+
+func (w world) refunds(t *testing.T, query string) []refunded {
+	t.Helper()
+	return rows[refunded](t, w, "/simulator/refunds"+query)
+}
+
+// rows reads a list of the book, and knows every member.
+func rows[Row any](t *testing.T, w world, path string) []Row {
+	t.Helper()
+	got := w.get(t, path)
+	var body struct{ Data []Row }
+	decoder := json.NewDecoder(strings.NewReader(got.body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("charges: status %d, %v", resp.StatusCode, err)
+	if err := decoder.Decode(&body); err != nil || got.status != http.StatusOK {
+		t.Fatalf("%s: %+v, %v", path, got, err)
 	}
 	return body.Data
 }
@@ -101,22 +139,22 @@ func TestACardIsChargedAndFoundAgain(t *testing.T) {
 	w := start(t, "")
 	c := w.client(t, 5*time.Second)
 	res := c.Authorize(t.Context(), authorization("pm_card_visa"))
-	if res.Outcome != provider.Answered || res.Intent.Status != "succeeded" || res.Intent.AmountReceived != 1999 ||
-		res.Intent.Currency != "USD" {
-		t.Fatalf("authorize: %+v %+v", res, res.Intent)
+	if res.Outcome != provider.Answered || res.Object.Status != "succeeded" || res.Object.AmountReceived != 1999 ||
+		res.Object.Currency != "USD" {
+		t.Fatalf("authorize: %+v %+v", res, res.Object)
 	}
 	got := w.oneCharge(t, 1999, "succeeded", 1)
 	if got.Currency != "usd" || got.IdempotencyKey != "key-pm_card_visa" || got.Metadata["payment_id"] != "pay_1" {
 		t.Fatalf("charge: %+v", got)
 	}
-	if r := c.Retrieve(t.Context(), res.Intent.Reference); r.Outcome != provider.Answered || r.Intent.Amount != 1999 {
+	if r := c.Retrieve(t.Context(), res.Object.Reference); r.Outcome != provider.Answered || r.Object.Amount != 1999 {
 		t.Fatalf("retrieve: %+v", r)
 	}
 	if r := c.Retrieve(t.Context(), "pi_nothing"); r.Outcome != provider.NotFound {
 		t.Fatalf("retrieve of nothing: %+v", r)
 	}
 	find := provider.FindRequest{PaymentID: "pay_1", MerchantID: "mer_1", Amount: 1999, Currency: "USD", Since: time.Now()}
-	if r := c.Find(t.Context(), find); r.Outcome != provider.Answered || r.Intent.Reference != res.Intent.Reference {
+	if r := c.Find(t.Context(), find); r.Outcome != provider.Answered || r.Object.Reference != res.Object.Reference {
 		t.Fatalf("find: %+v", r)
 	}
 	find.MerchantID = "mer_2"

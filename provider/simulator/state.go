@@ -14,14 +14,22 @@ type record struct {
 	Key      string `json:"key,omitempty"` // the idempotency key that made it
 	Refunded int64  `json:"refunded,omitempty"`
 	Intent   intent `json:"intent"`
+	// Course is what happens to the intent by itself, in order; the times are Unix milliseconds.
+	Course    []stage   `json:"course,omitempty"`
+	Captures  []capture `json:"captures,omitempty"`
+	ReturnURL string    `json:"return_url,omitempty"` // where the customer goes back to
 
 	position int // in Simulator.order
 }
 
 // refundRecord is a refund with the account it belongs to.
 type refundRecord struct {
-	Account string `json:"account"`
-	Refund  refund `json:"refund"`
+	Account string  `json:"account"`
+	Key     string  `json:"key,omitempty"` // the idempotency key that made it
+	Refund  refund  `json:"refund"`
+	Course  []stage `json:"course,omitempty"` // as an intent's
+
+	position int // in Simulator.refunded
 }
 
 // keyRecord is what is known of one idempotency key of one account.
@@ -30,6 +38,7 @@ type keyRecord struct {
 	Params   string  `json:"params,omitempty"`
 	Requests int     `json:"requests"`
 	Tripped  bool    `json:"tripped,omitempty"` // its first call failed without a charge
+	Started  string  `json:"started,omitempty"` // the intent that its call made and has not answered with yet
 	Answer   *answer `json:"answer,omitempty"`
 
 	inFlight bool
@@ -46,12 +55,15 @@ func (s *Simulator) apply(e entry) {
 			s.order = append(s.order, id)
 		}
 		s.intents[id] = e.Intent
+		if len(e.Intent.Course) > 0 {
+			s.moving[id] = true
+		} else {
+			delete(s.moving, id)
+		}
 		s.latest = max(s.latest, e.Intent.Intent.Created)
 	}
 	if e.Refund != nil {
-		s.refunds[e.Refund.Refund.ID] = e.Refund
-		s.refunded = append(s.refunded, e.Refund.Refund.ID)
-		s.latest = max(s.latest, e.Refund.Refund.Created)
+		s.applyRefund(e.Refund)
 	}
 	if e.Key != nil {
 		s.keys[e.Key.ID] = e.Key
@@ -59,6 +71,24 @@ func (s *Simulator) apply(e entry) {
 	if e.Seen != "" {
 		s.seen(e.Seen)
 	}
+}
+
+func (s *Simulator) applyRefund(made *refundRecord) {
+	id := made.Refund.ID
+	if known := s.refunds[id]; known != nil {
+		made.position = known.position
+	} else {
+		made.position = len(s.refunded)
+		s.refunded = append(s.refunded, id)
+		s.refundsOf[made.Refund.PaymentIntent] = append(s.refundsOf[made.Refund.PaymentIntent], id)
+	}
+	s.refunds[id] = made
+	if len(made.Course) > 0 {
+		s.returning[id] = true
+	} else {
+		delete(s.returning, id)
+	}
+	s.latest = max(s.latest, made.Refund.Created)
 }
 
 // seen counts one more call under a key.
@@ -74,8 +104,22 @@ func (s *Simulator) seen(id string) *keyRecord {
 
 // save applies e and queues it for the book; the caller holds the lock and waits for the batch without it.
 func (s *Simulator) save(e entry) *batch {
+	before := ""
+	if e.Refund != nil && s.refunds[e.Refund.Refund.ID] != nil {
+		before = s.refunds[e.Refund.Refund.ID].Refund.Status
+	}
 	s.apply(e)
-	return s.book.append(e)
+	wait := s.book.append(e)
+	s.tell(e, before, wait)
+	return wait
+}
+
+// requests is how many calls were seen under a key; without a key each call is its own. The caller holds the lock.
+func (s *Simulator) requests(account, key string) int {
+	if known := s.keys[account+":"+key]; key != "" && known != nil {
+		return known.Requests
+	}
+	return 1
 }
 
 // created returns the time for a new object, in Unix seconds, never earlier than its predecessor's.

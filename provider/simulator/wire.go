@@ -42,6 +42,7 @@ type (
 		Amount        int64             `json:"amount"`
 		Created       int64             `json:"created"`
 		Currency      string            `json:"currency"`
+		FailureReason *string           `json:"failure_reason,omitempty"`
 		Metadata      map[string]string `json:"metadata"`
 		PaymentIntent string            `json:"payment_intent"`
 		Reason        *string           `json:"reason"`
@@ -63,13 +64,18 @@ type (
 	}
 )
 
-// The intent's statuses that the simulator uses, in Stripe's words.
+// The statuses of intents and refunds that the simulator uses, in Stripe's words.
 const (
 	statusSucceeded       = "succeeded"
 	statusRequiresCapture = "requires_capture"
 	statusRequiresAction  = "requires_action"
 	statusRequiresMethod  = "requires_payment_method"
+	statusRequiresConfirm = "requires_confirmation"
+	statusProcessing      = "processing"
+	statusStrange         = "under_review" // no word of Stripe's: what it may invent
 	statusCanceled        = "canceled"
+	statusPending         = "pending" // of refunds
+	statusFailed          = "failed"  // of refunds
 )
 
 // The types and codes of errors.
@@ -80,6 +86,8 @@ const (
 	typeAPIError         = "api_error"
 	codeResourceMissing  = "resource_missing"
 	codeUnexpectedState  = "payment_intent_unexpected_state"
+	codeAmountTooLarge   = "amount_too_large"
+	codeAlreadyRefunded  = "charge_already_refunded"
 	codeParameterMissing = "parameter_missing"
 	codeParameterInvalid = "parameter_invalid_integer"
 	codeParameterUnknown = "parameter_unknown"

@@ -1,0 +1,45 @@
+package idempotency
+
+import "context"
+
+// LookupResult is what the fast path says about a request.
+type LookupResult struct {
+	Admission Admission
+	Record    *Record  // a completed value that authenticated itself; nil on a miss
+	InFlight  bool     // another request set its marker less than a second ago
+	Marker    [16]byte // this request's own; zero if none
+	// Unseen says that the marker is this request's own and that nothing stood in its place, so that the key is most likely
+	// new. It proves nothing, and the store decides as ever; it only is asked in the way that suits a new key.
+	Unseen bool
+}
+
+// FastPath is asked before the store, to save it work. It may refuse and it may replay; it never grants.
+//
+// Obligations. No method blocks longer than its own time-outs, and none returns an error: a fast path that is away
+// lets everything through to the store. Values it returns have been verified.
+type FastPath interface {
+	// Admit counts a request against the limiter inside the process only.
+	Admit(limiter string) Admission
+	// LookupAndMark counts the request against the shared limiter, looks the key up and sets an in-flight marker, in one round trip.
+	LookupAndMark(ctx context.Context, req Request) LookupResult
+	// Lookup counts the request, too, and looks the key up, but leaves no marker: the request will not execute.
+	Lookup(ctx context.Context, req Request) LookupResult
+	// Publish offers a completed record, replacing a marker, and returns as soon as it is known to stand, or cannot.
+	Publish(ctx context.Context, rec *Record)
+	// ReleaseMarker removes the marker if it is still this request's own.
+	ReleaseMarker(ctx context.Context, req Request, marker [16]byte)
+}
+
+// noFastPath lets everything through.
+type noFastPath struct{}
+
+func (noFastPath) Admit(string) Admission { return Admission{Allowed: true} }
+func (noFastPath) LookupAndMark(context.Context, Request) LookupResult {
+	return LookupResult{Admission: Admission{Allowed: true}}
+}
+
+func (noFastPath) Lookup(context.Context, Request) LookupResult {
+	return LookupResult{Admission: Admission{Allowed: true}}
+}
+func (noFastPath) Publish(context.Context, *Record)                 {}
+func (noFastPath) ReleaseMarker(context.Context, Request, [16]byte) {}

@@ -1,0 +1,10 @@
+package service
+
+import (
+	"os"
+	"testing"
+
+	"github.com/payonce/payonce/test/stores"
+)
+
+func TestMain(m *testing.M) { os.Exit(stores.Main(m)) }
