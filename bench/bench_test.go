@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/payonce/payonce/test/stores"
 )
 
 // tiny is a run that measures nothing and does everything.
@@ -22,15 +23,23 @@ func tiny(t *testing.T, programs string) options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.trips, o.programs, o.dir = 20, programs, t.TempDir()
+	o.trips, o.programs, o.dir = 20, programs, filepath.Join(t.TempDir(), "a folder", "that is made")
 	return o
 }
 
-// measured runs a benchmark and reads its report.
+// measured runs a benchmark and reads its report. Requests that a busy machine answers 503 fail a run, so it has three.
 func measured(t *testing.T, o options) report {
 	t.Helper()
 	var out bytes.Buffer
-	if err := o.run(t.Context(), &out, io.Discard); err != nil {
+	var err error
+	for range 3 {
+		out.Reset()
+		if err = o.run(t.Context(), &out, io.Discard); err == nil || !strings.Contains(err.Error(), "503") {
+			break
+		}
+		t.Logf("once more: %v", err)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	var r report
@@ -50,23 +59,9 @@ func measured(t *testing.T, o options) report {
 	return r
 }
 
-func needsRedis(t *testing.T) {
-	t.Helper()
-	for _, program := range []string{"redis-server", "valkey-server"} {
-		if _, err := exec.LookPath(program); err == nil {
-			return
-		}
-	}
-	const missing = "needs redis-server or valkey-server on PATH: install one of them"
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-}
-
 func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
 	t.Parallel()
-	needsRedis(t)
+	stores.NeedsRealRedis(t)
 	programs := t.TempDir()
 	if err := build(t.Context(), programs); err != nil {
 		t.Fatal(err)
@@ -74,7 +69,7 @@ func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
 	t.Run("side by side", func(t *testing.T) {
 		t.Parallel()
 		r := measured(t, tiny(t, programs))
-		if len(r.Figures) != 14 || len(r.Verdicts) != len(aims)+3 {
+		if len(r.Figures) != 15 || len(r.Verdicts) != len(aims)+3 {
 			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
 		}
 		checkTrips(t, r)
@@ -102,8 +97,9 @@ func checkTrips(t *testing.T, r report) {
 			t.Errorf("%s was not counted", name)
 			continue
 		}
-		// The service's own polling comes on top: two a second.
-		if f := r.Figures[at]; *f.Postgres < want[0] || *f.Postgres > want[0]+0.9 || *f.Redis < want[1] || *f.Redis > want[1]+0.9 {
+		f := r.Figures[at]
+		own := 0.9 + 10/f.Rate.Median // the service's own polling comes on top: less than ten a second, which is more per request where few are served
+		if *f.Postgres < want[0] || *f.Postgres > want[0]+own || *f.Redis < want[1] || *f.Redis > want[1]+own {
 			t.Errorf("%s: %.2f round trips to PostgreSQL and %.2f to Redis, want %v", name, *f.Postgres, *f.Redis, want)
 		}
 	}

@@ -52,7 +52,7 @@ func startChild(ctx context.Context, name, folder, program string, args, env []s
 		err := c.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = c.cmd.Wait() // whoever stops it knows why it ended
+			_ = c.cmd.Wait() // the error is ignored: the code that stops the child knows why it ended
 		}
 		close(c.ended)
 	}()
@@ -145,6 +145,7 @@ func (c *child) memory() (now, most int64) {
 type gauges struct {
 	mallocs, bytes float64            // allocated objects and bytes
 	outcomes       map[string]float64 // ends of requests with a key
+	redis          map[string]float64 // what Redis failed to do
 	cpu, behind    time.Duration      // processor time, its own and that of what stands behind it
 }
 
@@ -154,7 +155,7 @@ func (c *child) read(ctx context.Context) (gauges, error) {
 	if err != nil {
 		return gauges{}, err
 	}
-	g := gauges{outcomes: map[string]float64{}}
+	g := gauges{outcomes: map[string]float64{}, redis: map[string]float64{}}
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		number, err := strconv.ParseFloat(value, 64)
@@ -167,12 +168,18 @@ func (c *child) read(ctx context.Context) (gauges, error) {
 		case "go_memstats_alloc_bytes_total":
 			g.bytes = number
 		default:
-			if label, ok := strings.CutPrefix(name, `payonce_idempotency_outcomes_total{outcome="`); ok {
-				g.outcomes[strings.TrimSuffix(label, `"}`)] = number
-			}
+			readLabel(g.outcomes, "payonce_idempotency_outcomes_total", name, number)
+			readLabel(g.redis, "payonce_redis_failures_total", name, number)
 		}
 	}
 	return g, nil
+}
+
+// readLabel takes a line of a metric that has the one label outcome.
+func readLabel(into map[string]float64, metric, line string, value float64) {
+	if label, ok := strings.CutPrefix(line, metric+`{outcome="`); ok {
+		into[strings.TrimSuffix(label, `"}`)] = value
+	}
 }
 
 // get reads a page of the admin listener.

@@ -23,7 +23,7 @@ func (t *site) begin(ctx context.Context) error {
 	})
 }
 
-// moreOrders makes n orders that nobody has paid.
+// moreOrders makes n unpaid orders.
 func (t *site) moreOrders(ctx context.Context, n int) error {
 	columns := []string{"merchant_id", "id", "currency", "amount_total"}
 	made, err := t.rows.CopyFrom(ctx, pgx.Identifier{"orders"}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) {
@@ -38,7 +38,7 @@ var recordColumns = []string{
 	"status", "headers", "body", "created_at", "completed_at", "expires_at",
 }
 
-// moreRecords makes n completed records of first orders, which nobody has asked for yet.
+// moreRecords makes n completed records of first orders, none of which has been replayed yet.
 func (t *site) moreRecords(ctx context.Context, n int) error {
 	made, err := t.copyRecords(ctx, n, expires)
 	t.records.made += made

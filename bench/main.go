@@ -54,7 +54,7 @@ func (o options) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	return r.print(out, o.json)
 }
 
-// progressOn tells a person at a terminal what is going on, on one line; anybody else nothing.
+// progressOn shows on one line what is going on if errOut is a terminal; otherwise it writes nothing.
 func progressOn(errOut io.Writer) func(string) {
 	if file, ok := errOut.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {

@@ -47,7 +47,7 @@ func (o options) report(s *stage) *report {
 	r := &report{
 		Machine: fmt.Sprintf("%d processors, %s/%s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH), Go: runtime.Version(),
 		At: time.Now().UTC().Truncate(time.Second), Rounds: o.rounds, SliceMS: o.slice.Milliseconds(), Conns: o.conns,
-		Postgres: s.postgres.Rung() + ", fsync and synchronous_commit on,\nshared_buffers 1 GB, max_wal_size 4 GB", Redis: s.redis.Rung(),
+		Postgres: s.postgres.Source() + ", fsync and synchronous_commit on,\nshared_buffers 1 GB, max_wal_size 4 GB", Redis: s.redis.Source(),
 	}
 	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -58,6 +58,7 @@ func (o options) report(s *stage) *report {
 }
 
 func (r *report) add(all []*figures) {
+	r.Notes = append(r.Notes, disturbances(all)...)
 	for _, f := range all {
 		latencies := f.latencies()
 		line := row{

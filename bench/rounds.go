@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +21,7 @@ type figures struct {
 	turns          []turn
 	postgres, rdis float64 // round trips per request
 	counted        bool
+	disturbed      []*disturbedError // turns that were measured again
 }
 
 // rounds lets every variant have its turn, in an order that moves on from round to round.
@@ -34,14 +34,8 @@ func rounds(ctx context.Context, variants []*variant, o options, progress func(s
 		for i := range all {
 			f := all[(i+round)%len(all)]
 			progress(fmt.Sprintf("round %d of %d: %s", round+1, o.rounds, f.name))
-			t, err := f.turn(ctx, o)
-			for longer := o; err == nil && t.Requests() == 0 && longer.slice < 20*o.slice; { // the machine did something else
-				longer.slice *= 2
-				t, err = f.turn(ctx, longer)
-			}
-			if err == nil && t.Requests() == 0 {
-				err = errors.New("no request was answered")
-			}
+			t, disturbed, err := undisturbed(o, func(o options) (turn, error) { return f.turn(ctx, o) })
+			f.disturbed = append(f.disturbed, disturbed...)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)
 			}
@@ -60,8 +54,8 @@ func (f *figures) wants(o options) int {
 	return int(rate*(o.slice+o.warm).Seconds()) + 4*o.conns
 }
 
-// tolerated is the part of answers with another status, or from another level, that makes a run worthless. Some there are on
-// a machine that is busy with other things: a Redis that doesn't get its turn for 75 ms isn't waited for.
+// tolerated is the part of answers with another status, or from another level, that makes a turn worthless. A few of them are
+// usual on a busy machine.
 const tolerated = 0.05
 
 func (f *figures) turn(ctx context.Context, o options) (turn, error) {
@@ -90,7 +84,7 @@ func (f *figures) turn(ctx context.Context, o options) (turn, error) {
 	}
 	if f.outcome != "" {
 		if as := after.outcomes[f.outcome] - before.outcomes[f.outcome]; as < (1-tolerated)*float64(used) {
-			return turn{}, fmt.Errorf("only %.0f of %d requests were served as %q: nothing was measured", as, used, f.outcome)
+			return turn{}, &disturbedError{wanted: f.outcome, requests: used, events: after.since(before)}
 		}
 	}
 	n := float64(used)

@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/idempotency/postgres"
+	"github.com/payonce/payonce/idempotency/redis"
 	"github.com/payonce/payonce/repository"
 	"github.com/payonce/payonce/test/proxy"
 )
@@ -28,10 +30,11 @@ type site struct {
 	pass     string // makes first orders of one pass different from another's
 
 	service, baseline *child
+	sealed            *child // as service, with SEAL_RESPONSES; nil: not wanted
 	rows              *pgx.Conn
-	client            redis.UniversalClient
-	gate              *repository.RedisGate
-	watch             *repository.Watch
+	client            goredis.UniversalClient
+	gate              *redis.Cache
+	watch             *postgres.PrimaryMonitor
 	first             []byte // the body of a first order
 
 	orders, records *stock
@@ -65,16 +68,16 @@ func (t *site) openStores(ctx context.Context) (err error) {
 	if t.rows, err = pgx.Connect(ctx, t.database); err != nil {
 		return err
 	}
-	options, err := redis.ParseURL(t.redis)
+	options, err := goredis.ParseURL(t.redis)
 	if err != nil {
 		return err
 	}
-	t.client = redis.NewClient(options)
-	db, err := repository.Open(t.database, repository.Options{MaxConns: 2})
+	t.client = goredis.NewClient(options)
+	db, err := postgres.Open(t.database, postgres.Options{MaxConns: 2})
 	if err != nil {
 		return err
 	}
-	t.watch = repository.NewWatch(repository.LookAtPostgres(db.Watching()), 0, quiet())
+	t.watch = postgres.NewPrimaryMonitor(postgres.ReadPrimary(db.MonitorPool()), 0, quiet())
 	if err := t.watch.Start(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
@@ -82,8 +85,8 @@ func (t *site) openStores(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	t.gate = repository.NewRedisGate(t.client, repository.GateConfig{
-		Secrets: [][]byte{secret}, Authority: t.watch, Log: quiet(), Limit: repository.Limit{Off: true},
+	t.gate = redis.NewCache(t.client, redis.Config{
+		Secrets: [][]byte{secret}, Primary: t.watch, Log: quiet(), Limit: redis.Limit{Off: true},
 	})
 	t.stage.closers = append(t.stage.closers, func() error {
 		t.gate.Close()
@@ -94,7 +97,7 @@ func (t *site) openStores(ctx context.Context) (err error) {
 }
 
 func (t *site) makeMerchant(ctx context.Context) error {
-	db, err := repository.Open(t.database, repository.Options{MaxConns: 2})
+	db, err := postgres.Open(t.database, postgres.Options{MaxConns: 2})
 	if err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (t *site) env(database, redisURL string, more map[string]string) map[string
 		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": filepath.Join(t.stage.folder, "service"),
 		"DATABASE_URL": database, "REDIS_URL": redisURL, "SECRET_KEY": secretKey,
 		"PROVIDER_URL": "http://" + t.stage.simulator.address, "PROVIDER_SECRET_KEY": providerKey,
-		"RATE_LIMIT": "off", "CLEANUP_INTERVAL": "24h",
+		"RATE_LIMIT": "off", "CLEANUP_INTERVAL": "24h", "SHUTDOWN_DELAY": "0s",
 	}
 	for name, value := range more {
 		env[name] = value
@@ -123,10 +126,15 @@ func (t *site) env(database, redisURL string, more map[string]string) map[string
 	return env
 }
 
-// startBaseline starts the handlers without idempotency beside the service, with the same settings.
+// startBaseline starts the handlers without idempotency beside the service, with the same settings, and a service that seals what it
+// stores.
 func (t *site) startBaseline(ctx context.Context) (err error) {
 	t.baseline, err = t.stage.child(ctx, "baseline", "baseline", nil,
 		t.env(t.database, t.redis, map[string]string{"BASELINE_BODY": string(t.first)}))
+	if err != nil {
+		return err
+	}
+	t.sealed, err = t.stage.child(ctx, "sealing service", "payonce", nil, t.env(t.database, t.redis, map[string]string{"SEAL_RESPONSES": "on"}))
 	return err
 }
 
@@ -150,7 +158,7 @@ func (t *site) metered(ctx context.Context) (_ *site, m meters, err error) {
 		"RECOVERY_INTERVAL": "1m", "BASELINE_BODY": string(t.first),
 	})
 	copied := *t
-	copied.pass = "counted"
+	copied.pass, copied.sealed = "counted", nil
 	if copied.service, err = t.stage.child(ctx, "metered service", "payonce", nil, env); err != nil {
 		return nil, m, err
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
 	"github.com/payonce/payonce/migrations"
 )
 
@@ -35,7 +35,7 @@ type stage struct {
 // openStage builds the programs and starts private stores. PostgreSQL is as durable as in production.
 func openStage(ctx context.Context, o options) (_ *stage, err error) {
 	s := &stage{}
-	if s.folder, err = os.MkdirTemp(o.dir, "payonce-bench-"); err != nil {
+	if s.folder, err = makeFolder(o.dir); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, func() error { return os.RemoveAll(s.folder) })
@@ -64,8 +64,18 @@ func openStage(ctx context.Context, o options) (_ *stage, err error) {
 	return s, err
 }
 
+// makeFolder makes a folder of this run's own inside dir, which is made first if it doesn't exist.
+func makeFolder(dir string) (string, error) {
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL's own user has to get through it
+			return "", fmt.Errorf("-dir: %w", err)
+		}
+	}
+	return os.MkdirTemp(dir, "payonce-bench-")
+}
+
 func (s *stage) startPostgres(ctx context.Context, o options) (err error) {
-	// What anybody sets who gives PostgreSQL work: with the defaults of a small machine, checkpoints would come every few
+	// The usual settings of a PostgreSQL under load: with the defaults of a small machine, checkpoints would come every few
 	// seconds, and each of them makes the next change of every page dearer.
 	settings := map[string]string{
 		"max_connections": "300", // several services and baselines, each with the pools of a whole one
@@ -127,7 +137,7 @@ func build(ctx context.Context, folder string) error {
 // child starts a program and stops it at the end.
 func (s *stage) child(ctx context.Context, name, program string, args []string, env map[string]string) (*child, error) {
 	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.folder, "LOG_FORMAT=json"}
-	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"} { // whoever sets them wants to know what they do
+	for _, name := range []string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG"} { // so that their effect can be measured
 		if value, ok := os.LookupEnv(name); ok {
 			list = append(list, name+"="+value)
 		}

@@ -23,6 +23,7 @@ const (
 	simulatorAlone = "simulator alone"
 	firstOrder     = "first order"
 	firstPayment   = "first payment"
+	sealedOrder    = "first order, sealed"
 	replayMemory   = "replay from L1"
 	replayRedis    = "replay from Redis"
 	replayPostgres = "replay from Postgres"
@@ -49,22 +50,26 @@ const hot = 200
 func (t *site) payonceVariants() []*variant {
 	hotKeys := func(b []byte, i int) []byte { return t.numbered("hot")(b, i%hot) }
 	records := t.ordersAt(ordersPath, t.numbered("record"))
-	return []*variant{
-		t.fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.LevelFirst),
-		t.paying(firstPayment, t.service, paymentsPath, idempotency.LevelFirst),
+	variants := []*variant{
+		t.fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.SourceFirst),
+		t.paying(firstPayment, t.service, paymentsPath, idempotency.SourceFirst),
 		{
-			stage: t.stage, name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.LevelMemory),
+			stage: t.stage, name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.SourceMemory),
 			reserve: t.warmUp(hotKeys), spent: func(int) {},
 		},
 		{
-			stage: t.stage, name: replayRedis, server: t.service, next: records, outcome: string(idempotency.LevelRedis), guess: 15000,
+			stage: t.stage, name: replayRedis, server: t.service, next: records, outcome: string(idempotency.SourceRedis), guess: 15000,
 			reserve: t.inRedis, spent: func(int) {},
 		},
 		{
-			stage: t.stage, name: replayPostgres, server: t.service, next: records, outcome: string(idempotency.LevelPostgres), guess: 6000,
+			stage: t.stage, name: replayPostgres, server: t.service, next: records, outcome: string(idempotency.SourcePostgres), guess: 6000,
 			reserve: t.inPostgres, spent: func(used int) { t.records.used += used },
 		},
 	}
+	if t.sealed != nil {
+		variants = append(variants, t.fresh(sealedOrder, t.sealed, t.ordersAt(ordersPath, t.numbered("sealed"+t.pass)), idempotency.SourceFirst))
+	}
+	return variants
 }
 
 // baselineVariants are what those are compared with.
@@ -86,7 +91,7 @@ func (t *site) baselineVariants() []*variant {
 // from PostgreSQL: after those the service looks every key up first, for a while.
 func inTurns(variants []*variant, only string) []*variant {
 	order := []string{
-		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder,
+		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, sealedOrder,
 		plainPayment, firstPayment, plainPaymentAt, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
 	}
 	wanted := map[string]bool{}
@@ -112,7 +117,7 @@ func inTurns(variants []*variant, only string) []*variant {
 }
 
 // fresh requests are new each time.
-func (t *site) fresh(name string, server *child, next load.Source, outcome idempotency.Level) *variant {
+func (t *site) fresh(name string, server *child, next load.Source, outcome idempotency.Source) *variant {
 	v := &variant{name: name, stage: t.stage, server: server, next: next, outcome: string(outcome)}
 	used := 0
 	v.reserve = func(context.Context, int) (int, int, error) { return used, math.MaxInt32, nil }
@@ -121,7 +126,7 @@ func (t *site) fresh(name string, server *child, next load.Source, outcome idemp
 }
 
 // paying uses up prepared orders.
-func (t *site) paying(name string, server *child, path string, outcome idempotency.Level) *variant {
+func (t *site) paying(name string, server *child, path string, outcome idempotency.Source) *variant {
 	return &variant{
 		name: name, stage: t.stage, server: server, next: t.paymentsAt(path, "payment", instantCard), outcome: string(outcome), guess: 2000,
 		reserve: func(ctx context.Context, n int) (int, int, error) {

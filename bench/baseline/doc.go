@@ -11,8 +11,8 @@
 //	/orders      edge, and what a first order writes (order, event), in a GORM transaction
 //	/payments    edge, and what a first payment does: the writes of T1 in a GORM transaction, the provider's call, the
 //	             writes of T2 in another; all but the record of the key
-//	/payments-1  edge, the provider's call first, and then all rows in one GORM transaction: what is written when
-//	             nobody asks what a crash in between would mean
+//	/payments-1  edge, the provider's call first, and then all rows in one GORM transaction: the code of a
+//	             programmer who doesn't think of a crash in between
 //
 // With the argument "simulator" it is the payment provider's stand-in with its book in memory: it answers at once. With
 // "copies" it is the crowd that sends one request a thousand times.

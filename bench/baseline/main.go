@@ -13,12 +13,13 @@ import (
 
 	"gorm.io/gorm"
 
-	"github.com/payonce/payonce/app"
-	"github.com/payonce/payonce/config"
-	"github.com/payonce/payonce/logging"
+	"github.com/payonce/payonce/idempotency/postgres"
+	"github.com/payonce/payonce/idempotency/redis"
+	"github.com/payonce/payonce/internal/app"
+	"github.com/payonce/payonce/internal/config"
+	"github.com/payonce/payonce/internal/logging"
 	"github.com/payonce/payonce/provider"
 	"github.com/payonce/payonce/provider/simulator"
-	"github.com/payonce/payonce/repository"
 )
 
 func main() {
@@ -50,28 +51,30 @@ func run() error {
 			return err
 		}
 		defer plain.close()
-		return app.Serve(ctx, c.Config, log.Logger, os.Stdout, os.Stderr, plain.routes)
+		return app.Serve(ctx, c.Config, app.Program{
+			Log: log.Logger, DroppedLines: log.Dropped, Out: os.Stdout, ErrOut: os.Stderr,
+		}, plain.routes)
 	}
 	return fmt.Errorf("no command but serve and simulator")
 }
 
 // plain are the handlers, with stores of the same kind and size as the service's.
 type plain struct {
-	db       *repository.Database
+	db       *postgres.Database
 	orm      *gorm.DB
-	redis    repository.RedisClient
+	redis    redis.Client
 	provider *provider.Client
 	body     []byte // what a replay answers
 }
 
 func open(cfg config.Config, log *logging.Logger) (*plain, error) {
-	db, err := repository.Open(string(cfg.DatabaseURL), repository.Options{
+	db, err := postgres.Open(string(cfg.DatabaseURL), postgres.Options{
 		MaxConns: cfg.DBMaxConns, ExecMode: cfg.DBExecMode, Log: log.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	redis, err := repository.OpenRedis(string(cfg.RedisURL), log.Logger)
+	cache, err := redis.Open(string(cfg.RedisURL), log.Logger)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -79,9 +82,9 @@ func open(cfg config.Config, log *logging.Logger) (*plain, error) {
 		URL: cfg.ProviderURL, SecretKey: string(cfg.ProviderSecretKey), Timeout: cfg.ProviderTimeout, Log: log.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, redis.Close(), db.Close())
+		return nil, errors.Join(err, cache.Close(), db.Close())
 	}
-	return &plain{db: db, orm: db.GORM(), redis: redis, provider: payer, body: []byte(os.Getenv("BASELINE_BODY"))}, nil
+	return &plain{db: db, orm: db.GORM(), redis: cache, provider: payer, body: []byte(os.Getenv("BASELINE_BODY"))}, nil
 }
 
 func (p *plain) close() {

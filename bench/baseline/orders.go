@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/middleware"
 	"github.com/payonce/payonce/models"
-	"github.com/payonce/payonce/wire"
 )
 
 type orderInput struct {

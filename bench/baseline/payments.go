@@ -12,11 +12,12 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/middleware"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/provider"
 	"github.com/payonce/payonce/repository"
-	"github.com/payonce/payonce/wire"
 )
 
 type paymentInput struct {
@@ -124,7 +125,7 @@ func (b *purchase) price(tx *gorm.DB) error {
 		return err
 	}
 	b.payment.Amount, b.payment.Currency = order.AmountTotal, order.Currency
-	return order.Payable()
+	return order.Payable(now())
 }
 
 // reserve is the first transaction.
@@ -150,10 +151,10 @@ func (p *plain) call(ctx context.Context, b *purchase) error {
 		MerchantID: models.FormatID(models.PrefixMerchant, b.payment.MerchantID), Amount: b.payment.Amount,
 		Currency: b.payment.Currency, PaymentMethod: b.payment.PaymentMethod,
 	})
-	if result.Outcome != provider.Answered || result.Intent.Status != "succeeded" {
+	if result.Outcome != provider.Answered || result.Object.Status != "succeeded" {
 		return fmt.Errorf("the provider answered %s: %w", result.Outcome, result.Err)
 	}
-	b.payment.ProviderReference, b.attempt.ProviderReference = &result.Intent.Reference, &result.Intent.Reference
+	b.payment.ProviderReference, b.attempt.ProviderReference = &result.Object.Reference, &result.Object.Reference
 	b.payment.Status = models.PaymentSucceeded
 	b.payment.AmountAuthorized, b.payment.AmountCaptured = b.payment.Amount, b.payment.Amount
 	b.payment.Version = 2
@@ -183,7 +184,7 @@ func (b *purchase) book(tx *gorm.DB, c *gin.Context, body []byte) error {
 		IsFinal: true, Status: models.CaptureSucceeded, CreatedAt: now(),
 	}
 	account := func(code string) models.LedgerAccount {
-		id := models.DerivedID("payonce/ledger-account/v1", m[:], []byte(code), []byte(currency))
+		id := idempotency.UUIDFrom("payonce/ledger-account/v1", m[:], []byte(code), []byte(currency))
 		return models.LedgerAccount{MerchantID: m, ID: id, Code: code, Currency: currency}
 	}
 	accounts := []models.LedgerAccount{account(repository.AccountClearing), account(repository.AccountPayable)}

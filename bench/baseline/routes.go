@@ -6,7 +6,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/payonce/payonce/app"
+	"github.com/payonce/payonce/handlers"
+	"github.com/payonce/payonce/internal/app"
 	"github.com/payonce/payonce/middleware"
 	"github.com/payonce/payonce/models"
 )
@@ -26,18 +27,18 @@ func (p *plain) routes(a *app.App) http.Handler {
 	_ = r.SetTrustedProxies(nil) // nil can't be malformed
 	r.POST("/bare", func(c *gin.Context) { p.answer(c, p.body) })
 	edge := r.Group("/",
-		middleware.RequestID(),
+		middleware.RequestID(nil),
 		middleware.AccessLog(a.Log, a.Metrics),
-		middleware.Recover(a.Fail),
+		middleware.Recover(handlers.Fail),
 		middleware.Headers(),
-		middleware.Body(a.Config.MaxBodyBytes, a.Fail),
-		middleware.Authenticate(a.Keys, a.Limiter, a.Fail),
-		middleware.RateLimit(a.Limiter, a.Fail),
+		middleware.Body(a.Config.MaxBodyBytes, handlers.Fail),
+		middleware.Authenticate(a.APIKeys, a.Limiter, handlers.Fail),
+		middleware.RateLimit(a.Limiter, handlers.Fail),
 	)
 	handle := func(path string, serve func(c *gin.Context) error) {
 		edge.POST(path, func(c *gin.Context) {
 			if err := serve(c); err != nil {
-				a.Fail(c, err)
+				handlers.Fail(c, err)
 			}
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/payonce/payonce/internal/sleep"
 )
 
 // Open is load at a fixed rate.
@@ -75,11 +77,6 @@ func waitUntil(ctx context.Context, at time.Time) time.Time {
 	if left <= 0 {
 		return at
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	sleep.For(ctx, left)
 	return time.Now()
 }

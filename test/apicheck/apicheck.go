@@ -17,14 +17,14 @@ import (
 
 // Undocumented are the routes for people and their tools, which are not part of the API's description.
 func Undocumented() []string {
-	return []string{"/openapi.json", "/swagger/*any", "/problems", "/problems/:code"}
+	return []string{"/", "/openapi.json", "/swagger", "/swagger/*any", "/problems", "/problems/:code"}
 }
 
 // load reads the embedded document once a process: it takes milliseconds, and tests send thousands of requests.
-var load = sync.OnceValues(func() (*openapi3.T, error) { return openapi.Load(docs.OpenAPI()) })
+var load = sync.OnceValues(func() (*openapi3.T, error) { return openapi.LoadStrict(docs.OpenAPI()) })
 
 // Response says what of a response the document does not promise; nil if nothing. A route or method that is not
-// documented is nobody's promise: its refusals are checked by the tests themselves.
+// documented promises nothing: its refusals are checked by the tests themselves.
 func Response(method, path string, status int, header http.Header, body []byte) error {
 	document, err := load()
 	if err != nil {
@@ -39,11 +39,26 @@ func Response(method, path string, status int, header http.Header, body []byte) 
 		return fmt.Errorf("%s %s: status %d is not documented", method, path, status)
 	}
 	for name, documented := range response.Value.Headers {
-		if (documented.Value.Required || name == "Retry-After" && status != http.StatusConflict) && header.Get(name) == "" {
+		value := header.Get(name)
+		if (documented.Value.Required || name == "Retry-After" && status != http.StatusConflict) && value == "" {
 			return fmt.Errorf("%s %s %d: the header %s is documented and missing", method, path, status, name)
+		}
+		if err := headerValue(documented.Value.Schema.Value, value); value != "" && err != nil {
+			return fmt.Errorf("%s %s %d: the header %s is %q: %w", method, path, status, name, value, err)
 		}
 	}
 	return content(response.Value.Content, header.Get("Content-Type"), body)
+}
+
+// headerValue checks the text of a header by its schema: a boolean or a number is written as in JSON.
+func headerValue(schema *openapi3.Schema, text string) error {
+	var value any = text
+	if !schema.Type.Is(openapi3.TypeString) {
+		if err := json.Unmarshal([]byte(text), &value); err != nil {
+			return err
+		}
+	}
+	return schema.VisitJSON(value)
 }
 
 func content(documented openapi3.Content, contentType string, body []byte) error {

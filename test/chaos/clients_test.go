@@ -20,13 +20,13 @@ const (
 	workersAtOnce = 24
 )
 
-// crowd is everybody who sends requests.
-type crowd struct {
+// traffic is all clients.
+type traffic struct {
 	w       *world
 	pace    <-chan time.Time
-	endless context.Context //nolint:containedctx // ends when nobody waits for outcomes any more
+	endless context.Context //nolint:containedctx // ends when no client waits for outcomes any more
 	closing atomic.Bool     // nothing new is begun
-	unheard atomic.Int64    // requests whose outcome nobody got to know
+	unheard atomic.Int64    // requests whose client never had an outcome
 	keys    atomic.Int64
 
 	mu   sync.Mutex
@@ -40,20 +40,20 @@ type request struct {
 	path, key, body string
 }
 
-// client is one worker of the crowd.
+// client is one worker of the traffic.
 type client struct {
-	*crowd
+	*traffic
 	rng  *rand.Rand
 	name string
 	n    int
 }
 
 // work lets workers shop until closing is set, and returns when each has its outcomes.
-func (c *crowd) work(seed uint64) {
+func (c *traffic) work(seed uint64) {
 	var group sync.WaitGroup
 	for i := range workersAtOnce {
 		group.Go(func() {
-			worker := &client{crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(100+i))), name: fmt.Sprintf("soak-%d-%d", seed, i)}
+			worker := &client{traffic: c, rng: rand.New(rand.NewPCG(seed, uint64(100+i))), name: fmt.Sprintf("soak-%d-%d", seed, i)}
 			for !c.closing.Load() {
 				worker.shop()
 			}
@@ -65,35 +65,44 @@ func (c *crowd) work(seed uint64) {
 // shop does one thing, well or badly.
 func (c *client) shop() {
 	merchant := c.rng.IntN(merchants)
-	switch what := c.rng.IntN(100); {
-	case what < 38:
-		if order := c.order(merchant); order != "" {
-			c.insist(c.payment(merchant, order, c.method()))
+	what := c.rng.IntN(100)
+	for _, errand := range errands() {
+		if what -= errand.often; what < 0 {
+			errand.do(c, merchant)
+			return
 		}
-	case what < 48:
-		c.double(merchant)
-	case what < 54:
-		c.hangUp(merchant)
-	case what < 59:
-		c.otherBody(merchant)
-	case what < 64:
-		c.twoKeys(merchant)
-	case what < 67:
-		c.trespass(merchant)
-	case what < 71:
-		c.cancel(merchant)
-	case what < 74:
-		c.malformed(merchant)
-	case what < 96:
-		c.again()
-	default:
-		c.look(merchant)
+	}
+}
+
+// errand is one thing to do.
+type errand struct {
+	often int // of 100
+	do    func(c *client, merchant int)
+}
+
+func errands() []errand {
+	return []errand{
+		{18, func(c *client, merchant int) { c.pay(merchant, "automatic", c.method()) }},
+		{14, (*client).hold},
+		{11, (*client).refund},
+		{10, (*client).giveKeyUp},
+		{7, (*client).challenge},
+		{2, (*client).expire},
+		{7, (*client).double},
+		{4, (*client).hangUp},
+		{4, (*client).otherBody},
+		{3, (*client).twoKeys},
+		{2, (*client).trespass},
+		{3, (*client).cancel},
+		{2, (*client).malformed},
+		{10, func(c *client, _ int) { c.again() }},
+		{3, (*client).look},
 	}
 }
 
 func (c *client) method() string {
 	methods := []string{
-		"pm_card_chargeDeclined", "pm_card_chargeDeclinedInsufficientFunds", "pm_card_authenticationRequired", "pm_sim_error_then_ok",
+		"pm_card_chargeDeclined", "pm_card_chargeDeclinedInsufficientFunds", challenging, "pm_sim_error_then_ok",
 		"pm_sim_reset_charged", "pm_sim_timeout_charged", "pm_sim_timeout_not_charged", "pm_sim_slow_150", "pm_sim_wrong_amount",
 	}
 	if i := c.rng.IntN(60); i < len(methods) {
@@ -185,7 +194,7 @@ func (c *client) again() {
 	}
 }
 
-func (c *crowd) remember(r request) {
+func (c *traffic) remember(r request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.past) < remembered {
@@ -196,7 +205,7 @@ func (c *crowd) remember(r request) {
 	c.next = (c.next + 1) % remembered
 }
 
-func (c *crowd) remind(i int) (request, bool) {
+func (c *traffic) remind(i int) (request, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.past) == 0 {

@@ -13,7 +13,8 @@ import (
 const maxJump = 4500 * time.Millisecond
 
 // makeClock puts functions of ours before PostgreSQL's own, which all later sessions call instead: leases, retentions and
-// what replicas take for the time follow them. Columns' defaults and the times of commits do not.
+// what replicas take for the time follow them. Columns' defaults and the times of commits do not. The tables move into the
+// schema of these functions: a service refuses a search_path on which another schema comes before its tables.
 func makeClock(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -26,6 +27,8 @@ func makeClock(ctx context.Context, url string) error {
 			AS 'SELECT pg_catalog.clock_timestamp() + wrong_by FROM skewed.clock';
 		CREATE FUNCTION skewed.now() RETURNS timestamptz LANGUAGE sql STABLE
 			AS 'SELECT pg_catalog.now() + wrong_by FROM skewed.clock';
+		DO $$ DECLARE t name; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+			EXECUTE format('ALTER TABLE public.%I SET SCHEMA skewed', t); END LOOP; END $$;
 		DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = skewed, pg_catalog, public', current_database()); END $$`)
 	return errors.Join(err, conn.Close(ctx))
 }

@@ -96,7 +96,7 @@ func lasting(name string, perHour float64, lane string, wire func(*world, strike
 		p := wire(w, s)
 		begin(p)
 		w.pause(s.length)
-		for end(p) != nil { // somebody else listens there
+		for end(p) != nil { // another process listens there
 			w.pause(50 * time.Millisecond)
 		}
 	}}

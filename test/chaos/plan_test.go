@@ -16,8 +16,8 @@ type fault struct {
 	perHour float64
 	// lane: what one thing suffers comes one after the other. "replica" is one for each of them.
 	lane  string
-	stops bool // nobody may be served meanwhile
-	// blocks: this replica can't serve anybody meanwhile
+	stops bool // no request may be served meanwhile
+	// blocks: this replica can serve no request meanwhile
 	blocks bool
 	do     func(w *world, s strike)
 }

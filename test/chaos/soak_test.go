@@ -65,15 +65,15 @@ func TestSoak(t *testing.T) {
 	defer ticker.Stop()
 	endless, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
-	crowd := &crowd{w: w, pace: ticker.C, endless: endless}
+	traffic := &traffic{w: w, pace: ticker.C, endless: endless}
 	done := make(chan struct{})
 	began := time.Now()
-	go func() { defer close(done); crowd.work(seed) }()
+	go func() { defer close(done); traffic.work(seed) }()
 	w.unleash(plan, wanted.length)
 	ended := time.Now()
-	converged := w.converge(ended, crowd, done, giveUp)
+	converged := w.converge(ended, traffic, done, giveUp)
 	settled := time.Now()
-	crowd.askAgain()
+	traffic.askAgain()
 	asked := time.Now()
 	if err := w.history.Close(); err != nil {
 		t.Error(err)
@@ -84,12 +84,12 @@ func TestSoak(t *testing.T) {
 	t.Logf("started in %s, failed for %s, converged in %s, asked again in %s, checked in %s", began.Sub(started).Round(time.Millisecond),
 		ended.Sub(began).Round(time.Millisecond), settled.Sub(ended).Round(time.Millisecond), asked.Sub(settled).Round(time.Millisecond),
 		time.Since(asked).Round(time.Millisecond))
-	w.tell(plan, report, crowd, ended.Sub(began), converged)
+	w.tell(plan, report, traffic, ended.Sub(began), converged)
 }
 
 // converge waits until every key that was open at the end has its outcome, while clients go on; then until every client has
-// its answer; then until every payment is settled. It returns how long after the end that was.
-func (w *world) converge(ended time.Time, c *crowd, clients <-chan struct{}, giveUp func()) (took [3]time.Duration) {
+// its answer; then until everything is settled, and every event delivered. It returns how long after the end that was.
+func (w *world) converge(ended time.Time, c *traffic, clients <-chan struct{}, giveUp func()) (took [4]time.Duration) {
 	w.t.Helper()
 	for i, done := range []func() bool{
 		func() bool { keys, _ := w.open(ended); return keys == 0 },
@@ -102,10 +102,11 @@ func (w *world) converge(ended time.Time, c *crowd, clients <-chan struct{}, giv
 				return false
 			}
 		},
-		func() bool { w.nudge(); _, payments := w.open(ended); return payments == 0 },
+		func() bool { w.nudge(); _, unsettled := w.open(ended); return unsettled == 0 },
+		func() bool { w.heal(); return w.waiting() == 0 },
 	} {
 		if !w.wait(settleLimit, done) {
-			w.t.Errorf("%s after the last fault not everything has converged", time.Since(ended))
+			w.t.Errorf("%s after the last fault not everything has converged:\n%s", time.Since(ended), strings.Join(w.left(), "\n"))
 		}
 		took[i] = time.Since(ended)
 	}
@@ -117,8 +118,9 @@ func (w *world) converge(ended time.Time, c *crowd, clients <-chan struct{}, giv
 
 // nudge reads every payment that is unresolved; then it is looked up at once.
 func (w *world) nudge() {
-	rows, err := w.db.QueryContext(context.Background(), `SELECT m.id::text, p.id::text FROM payments p JOIN merchants m ON m.id = p.merchant_id
-		WHERE p.status = 'processing' AND p.status_reason IS DISTINCT FROM 'needs_review'`)
+	rows, err := w.db.QueryContext(context.Background(), `SELECT p.merchant_id::text, p.id::text FROM payments p
+		WHERE (p.status = 'processing' AND p.status_reason IS DISTINCT FROM 'needs_review') OR p.status = 'requires_action'
+		OR EXISTS (SELECT 1 FROM provider_attempts a WHERE a.merchant_id = p.merchant_id AND a.payment_id = p.id AND a.status IN ('sent', 'unknown'))`)
 	if err != nil {
 		w.t.Error(err)
 		return
@@ -142,8 +144,8 @@ func (w *world) nudge() {
 }
 
 // askAgain sends what was sent lately once more, at each replica, now that nothing fails.
-func (c *crowd) askAgain() {
-	worker := &client{crowd: c, rng: rand.New(rand.NewPCG(1, 1))}
+func (c *traffic) askAgain() {
+	worker := &client{traffic: c, rng: rand.New(rand.NewPCG(1, 1))}
 	for i := range min(200, len(c.past)) {
 		if r, ok := c.remind(c.next + len(c.past) - 1 - i); ok {
 			for replica := range replicas {
@@ -167,7 +169,7 @@ func (w *world) check() *check.Report {
 	}
 	report, err := check.Run(context.Background(), check.Input{
 		History: check.ReadHistory(w.path("history.jsonl.gz")), DB: w.db, Redis: w.cache, Secrets: [][]byte{secret},
-		Book: w.provider.Charges(), Faults: w.faults, Logs: logs, Forbidden: service.Secrets(), Bound: bound, SameClock: true,
+		Charges: w.provider.Charges(), Faults: w.faults, Logs: logs, Forbidden: service.Secrets(), Bound: bound, SameClock: true,
 		ClockError: maxJump,
 	})
 	w.must(err)
@@ -175,7 +177,7 @@ func (w *world) check() *check.Report {
 }
 
 // tell prints the summary, and fails the test for what is in it.
-func (w *world) tell(p plan, report *check.Report, c *crowd, length time.Duration, converged [3]time.Duration) {
+func (w *world) tell(p plan, report *check.Report, c *traffic, length time.Duration, converged [4]time.Duration) {
 	w.t.Helper()
 	var b strings.Builder
 	var memory runtime.MemStats
@@ -187,13 +189,21 @@ func (w *world) tell(p plan, report *check.Report, c *crowd, length time.Duratio
 			w.t.Errorf("%s never happened", name)
 		}
 	}
+	operations, succeeded := w.operations()
+	fmt.Fprintf(&b, "\n%s\n", strings.Join(operations, "\n"))
+	for _, what := range []string{"authorize", "capture", "void", "refund", "key given up", "key spent", "order canceled"} {
+		if succeeded[what] == 0 {
+			w.t.Errorf("no %s ever succeeded", what)
+		}
+	}
 	fmt.Fprintf(&b, "\nbroken on the wire: ")
 	hits := w.hits()
 	for _, kind := range slices.Sorted(maps.Keys(hits)) {
 		fmt.Fprintf(&b, "%s %d; ", kind, hits[kind])
 	}
-	fmt.Fprintf(&b, "\nconverged: keys %s, clients %s, payments %s after the last fault; %d requests whose outcome nobody heard\n\n%s",
-		converged[0].Round(time.Millisecond), converged[1].Round(time.Millisecond), converged[2].Round(time.Millisecond), c.unheard.Load(), report)
+	fmt.Fprintf(&b, "\nconverged: keys %s, clients %s, money %s, events %s after the last fault; %d requests whose client never had an outcome\n%s\n\n%s",
+		converged[0].Round(time.Millisecond), converged[1].Round(time.Millisecond), converged[2].Round(time.Millisecond),
+		converged[3].Round(time.Millisecond), c.unheard.Load(), w.told(), report)
 	w.t.Logf("%s", b.String())
 	if !report.OK() || len(report.Skipped) > 0 {
 		w.t.Errorf("%d violations", report.Total())

@@ -17,7 +17,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 	"github.com/redis/go-redis/v9"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
 	"github.com/payonce/payonce/migrations"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/test/check"
@@ -37,20 +37,23 @@ const (
 
 // world is two replicas, all that they stand on, and all that is written down about them.
 type world struct {
-	t        *testing.T
-	folder   string
-	postgres *embedded.Postgres
-	db       *sql.DB
-	redis    *stores.RealRedis
-	cache    *redis.Client
-	provider *service.Simulator
-	replicas [replicas]*replica
-	shoppers [merchants][replicas]*service.Client
-	history  *check.Recorder
+	t         *testing.T
+	folder    string
+	postgres  *embedded.Postgres
+	db        *sql.DB
+	redis     *stores.RealRedis
+	cache     *redis.Client
+	provider  *service.Simulator
+	replicas  [replicas]*replica
+	shoppers  [merchants][replicas]*service.Client
+	owners    [merchants]*service.Client // the same merchants; what they are told is not written down
+	endpoints [merchants]*endpoint
+	again     int // deliveries that were asked for again
+	history   *check.Recorder
 
 	mu     sync.Mutex
 	faults []check.Fault
-	away   [replicas][]check.Fault // while a replica could serve nobody
+	away   [replicas][]check.Fault // while a replica could serve no request
 	struck map[string]int
 }
 
@@ -90,10 +93,12 @@ func makeWorld(t *testing.T, folder string, shortRetention time.Duration) *world
 	}
 	for m := range w.shoppers {
 		id, key := service.Merchant(t, w.postgres.URL())
+		w.owners[m] = w.replicas[0].service.Client(key).Of(id).Via(w.replicas[0].front.URL())
 		for i, r := range w.replicas {
 			w.shoppers[m][i] = r.service.Client(key).Of(id).Via(r.front.URL()).Recorded(w.history.Add)
 		}
 	}
+	w.openEndpoints()
 	return w
 }
 
@@ -124,8 +129,9 @@ func (w *world) makeReplica(number int, retention time.Duration) *replica {
 		LogFile: w.path(fmt.Sprintf("replica-%d.log", number)),
 		Env: map[string]string{
 			"PROVIDER_TIMEOUT": providerTimeout.String(), "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": lease.String(),
-			"RECOVERY_INTERVAL": recovery.String(), "PROVIDER_SETTLE": "200ms", "CLEANUP_INTERVAL": "200ms",
+			"RECOVERY_INTERVAL": recovery.String(), "PROVIDER_SETTLE": "200ms", "CLEANUP_INTERVAL": "200ms", "ACTION_TIMEOUT": actionTimeout.String(),
 			"IDEMPOTENCY_RETENTION": retention.String(), "LOG_LEVEL": "info",
+			"WEBHOOK_ALLOW_LOOPBACK": "on", "WEBHOOK_TIMEOUT": webhookTimeout.String(),
 		},
 	})
 	var err error
@@ -179,7 +185,7 @@ func (w *world) strike(s strike) {
 	}
 }
 
-// outages are when neither replica could serve anybody.
+// outages are when neither replica could serve a request.
 func (w *world) outages() (list []check.Fault) {
 	for _, first := range w.away[0] {
 		for _, second := range w.away[1] {
@@ -211,16 +217,70 @@ func (w *world) hits() map[proxy.Kind]int64 {
 	return sum
 }
 
-// openRows is what has no outcome yet, and what is not settled at the provider.
+// openRows is what has no outcome yet, and what is not settled at the provider: payments, what was asked for on them, what waits for
+// a customer or a bank, and what is to be undone. What needs a person stays, and so does the undoing of that.
 const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' AND created_at < $1),
-	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review')`
+	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review') +
+	(SELECT count(*) FROM provider_attempts WHERE status IN ('sent', 'unknown', 'accepted') AND operation <> 'authorize') +
+	(SELECT count(*) FROM payments WHERE status = 'requires_action') +
+	(SELECT count(*) FROM undos u JOIN payments p ON p.merchant_id = u.merchant_id AND p.id = u.payment_id
+		WHERE u.ended_at IS NULL AND p.status_reason IS DISTINCT FROM 'needs_review')`
 
-// open counts the keys that were in progress before a moment, and the payments.
-func (w *world) open(before time.Time) (keys, payments int) {
-	if err := w.db.QueryRowContext(context.Background(), openRows, before).Scan(&keys, &payments); err != nil {
+// open counts the keys that were in progress before a moment, and what is not settled.
+func (w *world) open(before time.Time) (keys, unsettled int) {
+	if err := w.db.QueryRowContext(context.Background(), openRows, before).Scan(&keys, &unsettled); err != nil {
 		w.t.Errorf("count what is open: %v", err)
 	}
-	return keys, payments
+	return keys, unsettled
+}
+
+// left are the rows of what is not settled, for a person who has to find out why.
+func (w *world) left() (list []string) {
+	rows, err := w.db.QueryContext(context.Background(), `SELECT concat_ws(' ', a.operation, a.status, 'checks', a.checks, 'sends', a.sends,
+			'next', a.next_check_at - clock_timestamp(), 'reference', a.provider_reference, a.provider_code, 'payment', p.id, p.status,
+			p.status_reason, 'captured', p.amount_captured, p.amount_capturing, 'refunded', p.amount_refunded, p.amount_refunding,
+			'void', v.status, v.status_reason, v.reason, 'capture', c.status, c.status_reason, 'refund', r.status, r.status_reason,
+			'undo', u.tries, u.operation_id, u.next_try_at - clock_timestamp())
+		FROM provider_attempts a JOIN payments p ON p.merchant_id = a.merchant_id AND p.id = a.payment_id
+		LEFT JOIN voids v ON v.merchant_id = a.merchant_id AND v.id = a.operation_id
+		LEFT JOIN captures c ON c.merchant_id = a.merchant_id AND c.id = a.operation_id
+		LEFT JOIN refunds r ON r.merchant_id = a.merchant_id AND r.id = a.operation_id
+		LEFT JOIN undos u ON u.merchant_id = a.merchant_id AND u.payment_id = a.payment_id AND u.ended_at IS NULL
+		WHERE p.status_reason IS DISTINCT FROM 'needs_review' AND (a.status IN ('sent', 'unknown', 'accepted') OR p.status IN ('processing', 'requires_action')
+			OR u.key IS NOT NULL) ORDER BY a.sent_at LIMIT 40`)
+	w.must(err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var text string
+		w.must(rows.Scan(&text))
+		list = append(list, text)
+	}
+	w.must(rows.Err())
+	return list
+}
+
+// operations counts what was asked of the provider, by operation and what became of it, and what else was ended or undone.
+func (w *world) operations() (list []string, succeeded map[string]int) {
+	succeeded = map[string]int{}
+	rows, err := w.db.QueryContext(context.Background(), `SELECT operation, status, count(*) FROM provider_attempts GROUP BY 1, 2
+		UNION ALL SELECT 'key given up', coalesce(effect, 'pending'), count(*) FROM undos GROUP BY 1, 2
+		UNION ALL SELECT 'key spent', 'succeeded', count(*) FROM idempotency_keys WHERE state = 'expired' AND status IS NULL GROUP BY 1, 2
+		UNION ALL SELECT 'payment ended', status_reason, count(*) FROM payments WHERE status IN ('canceled', 'expired') GROUP BY 1, 2
+		UNION ALL SELECT 'order canceled', 'succeeded', count(*) FROM orders WHERE canceled_at IS NOT NULL GROUP BY 1, 2
+		ORDER BY 1, 2`)
+	w.must(err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var what, status string
+		var n int
+		w.must(rows.Scan(&what, &status, &n))
+		list = append(list, fmt.Sprintf("%-16s %-22s %7d", what, status, n))
+		if status == "succeeded" || what == "key given up" {
+			succeeded[what] += n
+		}
+	}
+	w.must(rows.Err())
+	return list, succeeded
 }
 
 // writeFaults keeps the list for the checker's program.

@@ -17,6 +17,9 @@ type payment struct {
 	status   string
 	review   bool // a person has to decide
 	charges  int
+	captured int64
+	refunded int64 // and what refunds that a bank works on have reserved
+	unclear  bool  // something on it has no outcome yet, or needs a person
 }
 
 // money tells whether it took or holds money.
@@ -30,12 +33,12 @@ func (c *checker) checkCharges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.in.Book == nil {
-		c.report.skip("charges: no book of the provider is given")
+	if c.in.Charges == nil {
+		c.report.skip("charges: the charges of the provider are not given")
 		return nil
 	}
 	keys := map[string]string{}
-	for _, charge := range c.in.Book {
+	for _, charge := range c.in.Charges {
 		c.report.Charges++
 		if other, known := keys[charge.IdempotencyKey]; known {
 			c.report.violated(OneCharge, "%s and %s, under the provider key %s", other, charge.ID, charge.IdempotencyKey)
@@ -70,15 +73,20 @@ func (c *checker) checkCharge(charge Charge, ours map[uuid.UUID]*payment) {
 	if !p.review && (p.amount != charge.Amount || !strings.EqualFold(p.currency, charge.Currency)) {
 		c.report.violated(ChargeAmount, "%s of %d %s is %d %s here", charge.ID, charge.Amount, charge.Currency, p.amount, p.currency)
 	}
+	if !p.review && !p.unclear && (p.captured != charge.AmountCaptured || p.refunded != charge.AmountRefunded) {
+		c.report.violated(ChargeMovements, "%s: %d captured and %d refunded, %d and %d here",
+			charge.ID, charge.AmountCaptured, charge.AmountRefunded, p.captured, p.refunded)
+	}
 }
 
 func (c *checker) payments(ctx context.Context) (map[uuid.UUID]*payment, error) {
 	ours := map[uuid.UUID]*payment{}
-	err := each(ctx, c.in.DB, `SELECT id, merchant_id, amount, currency, status, status_reason IS NOT DISTINCT FROM 'needs_review'
-		FROM payments`, nil, func(scan func(dest ...any) error) error {
+	err := each(ctx, c.in.DB, `SELECT id, merchant_id, amount, currency, status, status_reason IS NOT DISTINCT FROM 'needs_review', amount_captured,
+		amount_refunded + amount_refunding, EXISTS (SELECT 1 FROM provider_attempts a WHERE a.merchant_id = p.merchant_id
+			AND a.payment_id = p.id AND a.status IN ('sent', 'unknown')) FROM payments p`, nil, func(scan func(dest ...any) error) error {
 		var id uuid.UUID
 		var p payment
-		if err := scan(&id, &p.merchant, &p.amount, &p.currency, &p.status, &p.review); err != nil {
+		if err := scan(&id, &p.merchant, &p.amount, &p.currency, &p.status, &p.review, &p.captured, &p.refunded, &p.unclear); err != nil {
 			return err
 		}
 		ours[id] = &p

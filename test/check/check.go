@@ -9,16 +9,18 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/payonce/payonce/idempotency/seal"
 )
 
 // Input is what is known about a run. What is missing is not checked, and the report says so.
 type Input struct {
-	History iter.Seq2[Event, error] // nil: nobody wrote down what clients saw
+	History iter.Seq2[Event, error] // nil: what clients saw was not recorded
 	DB      Querier                 // PostgreSQL; always needed
 	Redis   redis.UniversalClient   // nil: what is cached is not checked
-	// Secrets are the SECRET_KEYs, decoded, under which values in Redis are signed.
+	// Secrets are the SECRET_KEYs, decoded, under which values in Redis are signed and responses are sealed.
 	Secrets [][]byte
-	Book    []Charge // the provider's; nil: not checked
+	Charges []Charge // the provider's; nil: not checked
 	Faults  []Fault
 	Logs    []string // files
 	// Forbidden is what must not stand in a log, besides API keys.
@@ -41,7 +43,7 @@ type Fault struct {
 	Target string `json:"target,omitempty"`
 	Began  Time   `json:"began"`
 	Ended  Time   `json:"ended"`
-	// Stops: while it lasts nobody may be served.
+	// Stops: the fault may stop the service for all clients while it lasts.
 	Stops bool `json:"stops,omitempty"`
 }
 
@@ -67,6 +69,7 @@ type checker struct {
 	keys    map[keyID]*keyState
 	goodput goodput
 	ended   Time // of the last fault
+	box     *seal.Box
 }
 
 // Run checks everything. An error says that something could not be read; violations stand in the report.
@@ -83,7 +86,7 @@ func Run(ctx context.Context, in Input) (*Report, error) {
 		{"history", c.readHistory},
 		{"database", c.checkDatabase},
 		{"records", c.checkRecords},
-		{"provider's book", c.checkCharges},
+		{"provider's charges", c.checkCharges},
 		{"Redis", c.checkRedis},
 		{"logs", c.checkLogs},
 	} {

@@ -32,9 +32,45 @@ func Invariants() map[Rule]string {
 			ON c.merchant_id = p.merchant_id AND c.payment_id = p.id AND c.status = 'succeeded'
 			LEFT JOIN ledger_entries e ON e.merchant_id = c.merchant_id AND e.kind = 'capture' AND e.source_id = c.id
 			LEFT JOIN ledger_postings l ON l.merchant_id = e.merchant_id AND l.entry_id = e.id AND l.currency = p.currency
-			GROUP BY p.merchant_id, p.id HAVING p.amount_captured <> coalesce(sum(l.amount), 0)`,
+			GROUP BY p.merchant_id, p.id HAVING p.amount_captured <> coalesce(sum(l.amount), 0)
+			UNION ALL SELECT p.id::text FROM payments p LEFT JOIN refunds r
+			ON r.merchant_id = p.merchant_id AND r.payment_id = p.id AND r.status = 'succeeded'
+			LEFT JOIN ledger_entries e ON e.merchant_id = r.merchant_id AND e.kind = 'refund' AND e.source_id = r.id
+			LEFT JOIN ledger_postings l ON l.merchant_id = e.merchant_id AND l.entry_id = e.id AND l.currency = p.currency
+			GROUP BY p.merchant_id, p.id HAVING p.amount_refunded <> coalesce(sum(l.amount), 0)`,
 		CaptureOfEntry: `SELECT e.id::text FROM ledger_entries e
 			LEFT JOIN captures c ON c.merchant_id = e.merchant_id AND c.id = e.source_id WHERE e.kind = 'capture' AND c.id IS NULL`,
+		RefundOfEntry: `SELECT e.id::text FROM ledger_entries e
+			LEFT JOIN refunds r ON r.merchant_id = e.merchant_id AND r.id = e.source_id WHERE e.kind = 'refund' AND r.id IS NULL`,
+		// What is reserved is what is pending, and what has moved is what has succeeded.
+		CountersOfPayment: `SELECT p.id::text FROM payments p
+			LEFT JOIN (SELECT merchant_id, payment_id, coalesce(sum(amount) FILTER (WHERE status = 'pending'), 0) AS open,
+				coalesce(sum(amount) FILTER (WHERE status = 'succeeded'), 0) AS made FROM captures GROUP BY 1, 2) c
+				ON c.merchant_id = p.merchant_id AND c.payment_id = p.id
+			LEFT JOIN (SELECT merchant_id, payment_id, coalesce(sum(amount) FILTER (WHERE status = 'pending'), 0) AS open,
+				coalesce(sum(amount) FILTER (WHERE status = 'succeeded'), 0) AS made FROM refunds GROUP BY 1, 2) r
+				ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
+			WHERE (p.amount_capturing, p.amount_captured, p.amount_refunding, p.amount_refunded) IS DISTINCT FROM
+				(coalesce(c.open, 0), coalesce(c.made, 0), coalesce(r.open, 0), coalesce(r.made, 0))`,
+		// Orders, automatic captures and discrepancies are made with their first version; what is asked of the provider shows something new from
+		// the second on.
+		AnEventPerVersion: `WITH resource AS (
+				SELECT merchant_id, id, version, 1 AS first FROM orders
+				UNION ALL SELECT merchant_id, id, version, 2 FROM payments
+				UNION ALL SELECT merchant_id, id, version, CASE WHEN key_hash IS NULL THEN 1 ELSE 2 END FROM captures
+				UNION ALL SELECT merchant_id, id, version, 2 FROM refunds
+				UNION ALL SELECT merchant_id, id, version, 1 FROM discrepancies
+			), expected AS (SELECT merchant_id, id, generate_series(first, version) AS version FROM resource
+			), written AS (SELECT merchant_id, resource_id AS id, resource_version AS version, count(*) AS events FROM events
+				WHERE resource_type IN ('order', 'payment', 'capture', 'refund', 'discrepancy') GROUP BY 1, 2, 3
+			) SELECT coalesce(e.id, w.id) || ' version ' || coalesce(e.version, w.version) || ': ' || coalesce(w.events, 0) || ' events'
+			FROM expected e FULL JOIN written w USING (merchant_id, id, version) WHERE e.id IS NULL OR w.events IS DISTINCT FROM 1`,
+		TimesGoOn: `SELECT id || ' version ' || version || ' changed at ' || at || ', and before that at ' || last FROM (
+				SELECT resource_id AS id, resource_version AS version, (data ->> 'updated_at')::timestamptz AS at,
+					greatest((data ->> 'created_at')::timestamptz, lag((data ->> 'updated_at')::timestamptz) OVER (
+						PARTITION BY merchant_id, resource_id ORDER BY resource_version) + interval '1 microsecond') AS last
+				FROM events WHERE data ? 'updated_at'
+			) change WHERE at < last`,
 		// By its schema a posting has two sides; here they are counted where they arrive: at accounts that exist.
 		LedgerSumsToZero: `SELECT currency FROM (
 				SELECT a.currency, l.amount FROM ledger_postings l
@@ -56,14 +92,21 @@ func Invariants() map[Rule]string {
 			WHERE coalesce(b.clearing, 0) <> coalesce(p.amount, 0) OR coalesce(b.payable, 0) <> -coalesce(p.amount, 0)`,
 		MoneyOfOrder: `SELECT o.id::text FROM orders o LEFT JOIN payments p
 			ON p.merchant_id = o.merchant_id AND p.order_id = o.id GROUP BY o.merchant_id, o.id
-			HAVING o.amount_paid <> coalesce(sum(p.amount_captured), 0) OR o.amount_reserved <>
-			coalesce(sum(p.amount) FILTER (WHERE p.status IN ('processing', 'requires_action', 'requires_capture')), 0)`,
+			HAVING o.amount_paid <> coalesce(sum(p.amount_captured), 0) OR o.amount_refunded <> coalesce(sum(p.amount_refunded), 0)
+			OR o.amount_reserved <> coalesce(sum(CASE WHEN p.status IN ('processing', 'requires_action') THEN p.amount
+				WHEN p.status IN ('requires_capture', 'partially_captured') THEN p.amount_authorized - p.amount_captured - p.amount_voided
+				ELSE 0 END), 0)`,
+		// A refund changes a payment that has succeeded, but not its state.
 		EventOfPayment: `SELECT p.id::text FROM payments p LEFT JOIN events e
 			ON e.merchant_id = p.merchant_id AND e.resource_id = p.id AND e.type = 'payment.succeeded'
 			WHERE p.status = 'succeeded' GROUP BY p.merchant_id, p.id HAVING count(e.id) <> 1`,
-		AttemptOfQuestion: `SELECT a.id::text FROM provider_attempts a JOIN payments p
-			ON p.merchant_id = a.merchant_id AND p.id = a.payment_id
-			WHERE a.status IN ('sent', 'unknown') AND p.status NOT IN ('processing', 'requires_action')`,
+		AttemptOfQuestion: `SELECT a.id::text FROM provider_attempts a
+			LEFT JOIN payments p ON p.merchant_id = a.merchant_id AND p.id = a.operation_id
+			LEFT JOIN captures c ON c.merchant_id = a.merchant_id AND c.id = a.operation_id
+			LEFT JOIN refunds r ON r.merchant_id = a.merchant_id AND r.id = a.operation_id
+			LEFT JOIN voids v ON v.merchant_id = a.merchant_id AND v.id = a.operation_id
+			WHERE a.status IN ('sent', 'unknown') AND coalesce(p.status, c.status, r.status, v.status, 'lost')
+				NOT IN ('processing', 'requires_action', 'pending')`,
 	}
 }
 

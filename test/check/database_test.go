@@ -10,6 +10,11 @@ const (
 		WHERE resource_type = 'order' ORDER BY merchant_id, key_hash LIMIT 1)`
 )
 
+// itsEntry narrows postings to those of a kind.
+func itsEntry(kind string) string {
+	return ` WHERE entry_id IN (SELECT id FROM ledger_entries WHERE kind = '` + kind + `')`
+}
+
 func statements(name string, rule check.Rule, list ...string) violation {
 	return violation{name, rule, func(s spoiled) { s.sql(list...) }}
 }
@@ -44,10 +49,25 @@ func databaseCases() []violation {
 		statements("an account that got nothing", check.TrialBalance, "DELETE FROM ledger_postings"),
 		statements("an order that is paid less than its payment", check.MoneyOfOrder, "UPDATE orders SET amount_paid = amount_paid - 1 WHERE amount_paid > 0"),
 		statements("an order that is still reserved", check.MoneyOfOrder, "UPDATE orders SET amount_reserved = 1 WHERE amount_paid = 0"),
+		statements("an order that is refunded more than its payment", check.MoneyOfOrder, "UPDATE orders SET amount_refunded = amount_refunded + 1 WHERE amount_refunded > 0"),
+		statements("a refund of another amount", check.LedgerOfPayment, "UPDATE ledger_postings SET amount = amount + 1"+itsEntry("refund")),
+		statements("an entry without its refund", check.RefundOfEntry, "UPDATE ledger_entries SET source_id = gen_random_uuid() WHERE kind = 'refund'"),
+		statements("a refund that is not counted", check.CountersOfPayment, "UPDATE refunds SET status = 'failed' WHERE status = 'succeeded'"),
+		statements("a reservation without its capture", check.CountersOfPayment, "ALTER TABLE payments DROP CONSTRAINT payments_status_money",
+			"ALTER TABLE payments DROP CONSTRAINT payments_capture_le_auth", "UPDATE payments SET amount_capturing = 1"+onePayment),
+		statements("a capture that succeeded and is not counted", check.CountersOfPayment, "UPDATE captures SET amount = amount + 1"),
+		statements("a change before the one before it", check.TimesGoOn, "ALTER TABLE events DISABLE TRIGGER events_append_only",
+			`UPDATE events SET data = data || '{"updated_at": "2026-01-01T00:00:00.000000Z"}' WHERE type = 'payment.succeeded'`),
+		statements("a version without its event", check.AnEventPerVersion, "UPDATE payments SET version = version + 1"+onePayment),
+		statements("a refund without its event", check.AnEventPerVersion, "DELETE FROM events WHERE type = 'refund.succeeded'"),
+		statements("an event of the first version of a payment", check.AnEventPerVersion, `INSERT INTO events (merchant_id, id, type, resource_type, resource_id, resource_version, data)
+			SELECT merchant_id, gen_random_uuid(), 'payment.claimed', 'payment', id, 1, '{}' FROM payments LIMIT 1`),
+		statements("an open attempt of a refund that is over", check.AttemptOfQuestion, "UPDATE provider_attempts SET status = 'unknown', resolved_at = NULL WHERE operation = 'refund'"),
+		statements("a refund that the provider didn't make", check.ChargeMovements, "UPDATE payments SET amount_refunded = amount_refunded + 1 WHERE amount_refunded > 0"),
 		statements("a payment without its event", check.EventOfPayment, "DELETE FROM events WHERE type = 'payment.succeeded'"),
 		statements("a payment with two events", check.EventOfPayment, `INSERT INTO events (merchant_id, id, type, resource_type, resource_id, resource_version, data)
 			SELECT merchant_id, gen_random_uuid(), type, resource_type, resource_id, resource_version + 1, data FROM events WHERE type = 'payment.succeeded'`),
-		statements("an open attempt of a settled payment", check.AttemptOfQuestion, "UPDATE provider_attempts SET status = 'unknown', resolved_at = NULL"),
+		statements("an open attempt of a settled payment", check.AttemptOfQuestion, "UPDATE provider_attempts SET status = 'unknown', resolved_at = NULL WHERE operation = 'authorize'"),
 		longAgo("a key in progress for an hour", check.NothingStuck,
 			"UPDATE idempotency_keys SET state = 'in_progress', lease_until = now(), created_at = now() - interval '1 hour'"+itsRecord),
 		longAgo("a key that took an hour", check.ConvergedInTime, "UPDATE idempotency_keys SET created_at = completed_at - interval '1 hour'"+itsRecord),

@@ -23,7 +23,7 @@ type Event struct {
 	Key      string `json:"key,omitempty"`  // decoded; empty for requests that need none
 	Method   string `json:"method"`         //
 	Path     string `json:"path"`           //
-	Request  string `json:"request"`        // the same for requests that are the same by the contract's fingerprint
+	Request  string `json:"request"`        // the same for requests that are the same by their fingerprint
 	Sent     Time   `json:"sent"`           //
 	Answered Time   `json:"answered"`       // when the answer was complete, or given up
 	Status   int    `json:"status"`         // 0: no answer, or not a whole one

@@ -9,7 +9,7 @@ import (
 const (
 	// returnLimit is how long after a fault's end service may take to return.
 	returnLimit = Time(5 * time.Second / time.Microsecond)
-	// enoughAsked is how many requests that nobody served say something.
+	// enoughAsked is how many requests must be sent, and none of them served, before a fault is judged.
 	enoughAsked = 5
 )
 

@@ -25,7 +25,8 @@ type keyState struct {
 	request uint64 // of the first outcome, else of the first request
 	others  bool   // another request came under this key
 	status  uint16 // of the first outcome, 0 when none was seen
-	expires bool   // 410 was seen
+	expires bool   // 410 was seen, because its response has expired
+	givenUp bool   // 410 was seen, because it was given up before anything happened
 	reused  bool   // 422 was
 	stored  bool   // its record was found
 	outcome digest
@@ -93,6 +94,8 @@ func (c *checker) follow(e *Event, id keyID) {
 		if !k.expires {
 			k.expires, k.expired = true, e.Answered
 		}
+	case code == "idempotency-key-canceled" && k.status == 0:
+		k.givenUp = true
 	case known && refuses(e.Status, code):
 		c.report.violated(AnswerStays, "%d was seen under the key %s, then %s", k.status, k.key, describe(e))
 	case code == "idempotency-key-reused":
@@ -103,6 +106,8 @@ func (c *checker) follow(e *Event, id keyID) {
 func (c *checker) followOutcome(k *keyState, e *Event, request uint64) {
 	d := digestOf(e.Status, e.Header, []byte(e.Body))
 	switch {
+	case k.givenUp:
+		c.report.violated(GivenUpStays, "the key %s was given up before anything happened; now %s", k.key, describe(e))
 	case k.status == 0:
 		k.status, k.outcome, k.seen = uint16(e.Status), d, e.Answered
 		return

@@ -39,11 +39,17 @@ func historyCases() []violation {
 			e.Key = "alone"
 		}),
 		changed("expired too early", check.NotExpired, func(_ spoiled, e *check.Event) { *e = problem(*e, http.StatusGone, "idempotency-key-expired") }),
-		changed("an outcome that nobody stored", check.Committed, func(_ spoiled, e *check.Event) { e.Key = "never-stored" }),
+		changed("an outcome that was never stored", check.Committed, func(_ spoiled, e *check.Event) { e.Key = "never-stored" }),
 		changed("an outcome under another merchant's key", check.Committed, func(s spoiled, e *check.Event) {
 			other := s.foreign(*e)
 			e.Merchant, e.Key = other.Merchant, "key-9"
 		}),
+		{"an outcome under a key that was given up", check.GivenUpStays, func(s spoiled) {
+			first, _ := s.paid()
+			gone := problem(first, http.StatusGone, "idempotency-key-canceled")
+			gone.Sent, gone.Answered = first.Sent-1_000_000, first.Sent-500_000
+			s.in.History = check.Events(append([]check.Event{gone}, s.run.history...))
+		}},
 		{"an answer that came before it was made", check.CommittedBefore, func(s spoiled) {
 			first, _ := s.paid()
 			early := first
@@ -61,8 +67,14 @@ func historyCases() []violation {
 		changed("an answer that names what isn't there", check.KnownResources, func(_ spoiled, e *check.Event) {
 			e.Key, e.Body = "", `{"id":"pay_00000000000000000000000000"}`
 		}),
+		changed("a read of what isn't there", check.KnownResources, func(_ spoiled, e *check.Event) {
+			e.Method, e.Key, e.Body = http.MethodGet, "", `{"id":"pay_00000000000000000000000000","status":"succeeded"}`
+		}),
+		changed("a payment that was made, and is not there", check.KnownResources, func(_ spoiled, e *check.Event) {
+			e.Key, e.Body = "", `{"id":"pay_00000000000000000000000000","status":"processing"}`
+		}),
 		changed("an answer that the API document doesn't know", check.AsDescribed, func(_ spoiled, e *check.Event) { e.Error = "no such member" }),
-		{"nobody is served after a fault", check.GoodputReturns, func(s spoiled) { s.afterAFault(func(*check.Event) {}) }},
+		{"no client is served after a fault", check.GoodputReturns, func(s spoiled) { s.afterAFault(func(*check.Event) {}) }},
 		{"only replays are served after a fault", check.GoodputReturns, func(s spoiled) {
 			s.afterAFault(func(e *check.Event) { *e, _ = s.paid(); e.Replayed = true })
 		}},

@@ -12,7 +12,7 @@ import (
 )
 
 // apiKey is what a merchant's secret looks like, wherever it comes from.
-var apiKey = regexp.MustCompile(`sk_test_[a-z2-7]{20}_[a-z2-7]+`)
+var apiKey = regexp.MustCompile(`sk_(?:test|live)_[a-z2-7]{20}_[a-z2-7]+`)
 
 // checkLogs looks for what no log may hold. It never repeats what it found.
 func (c *checker) checkLogs(context.Context) error {
@@ -48,7 +48,7 @@ func (c *checker) checkLog(path string) error {
 }
 
 func (c *checker) checkLine(where string, line []byte) {
-	if bytes.Contains(line, []byte("sk_test_")) && apiKey.Match(line) {
+	if bytes.Contains(line, []byte("sk_")) && apiKey.Match(line) {
 		c.report.violated(LogsKeepSecrets, "%s: an API key", where)
 	}
 	for i, secret := range c.in.Forbidden {

@@ -9,17 +9,17 @@ import (
 	"github.com/payonce/payonce/test/service"
 )
 
-// charge adds a charge to the provider's book, like its first one but for a change.
+// charge adds a charge to the provider's charges, like its first one but for a change.
 func charge(name string, rule check.Rule, change func(*check.Charge)) violation {
 	return violation{name, rule, func(s spoiled) {
-		added := s.in.Book[0]
+		added := s.in.Charges[0]
 		added.ID, added.IdempotencyKey = "pi_added", "added"
 		added.Metadata = map[string]string{}
-		for name, value := range s.in.Book[0].Metadata {
+		for name, value := range s.in.Charges[0].Metadata {
 			added.Metadata[name] = value
 		}
 		change(&added)
-		s.in.Book = append(s.in.Book, added)
+		s.in.Charges = append(s.in.Charges, added)
 	}}
 }
 
@@ -58,7 +58,8 @@ func outsideCases() []violation {
 		charge("a charge that names nothing", check.ChargeHasPayment, func(c *check.Charge) { c.Metadata = nil }),
 		charge("a charge under another merchant's name", check.OwnData, func(c *check.Charge) { c.Metadata["merchant_id"] = "mer_00000000000000000000000000" }),
 		charge("a charge of other money", check.ChargeAmount, func(c *check.Charge) { c.Amount++ }),
-		{"a charge that the book lost", check.PaymentHasCharge, func(s spoiled) { s.in.Book = s.in.Book[1:] }},
+		{"a charge that was captured in part only", check.ChargeMovements, func(s spoiled) { s.in.Charges[0].AmountCaptured-- }},
+		{"a charge that the provider lost", check.PaymentHasCharge, func(s spoiled) { s.in.Charges = s.in.Charges[1:] }},
 		cached("a genuine value under another name", check.CacheIsOwn, func(s spoiled, name, other string) {
 			s.redis.Set(s.t.Context(), name, s.redis.Get(s.t.Context(), other).Val(), 0)
 		}),

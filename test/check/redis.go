@@ -85,7 +85,7 @@ func (c *checker) compareValues(ctx context.Context, values []*cached) error {
 	}
 	i := 0
 	return each(ctx, c.in.DB, `SELECT coalesce(k.state, ''), coalesce(k.fingerprint, ''), coalesce(k.status, 0),
-		coalesce(k.headers::text, ''), coalesce(k.body, ''), coalesce(k.resource_type, ''),
+		coalesce(k.headers::text, ''), coalesce(k.body, ''), k.sealed IS NOT NULL, coalesce(k.resource_type, ''),
 		coalesce(k.resource_id, '00000000-0000-0000-0000-000000000000')
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY v (merchant, hash, i)
 		LEFT JOIN idempotency_keys k ON k.merchant_id = v.merchant::uuid AND k.key_hash = decode(v.hash, 'hex') ORDER BY v.i`,
@@ -99,11 +99,12 @@ func (c *checker) compareValues(ctx context.Context, values []*cached) error {
 func (c *checker) compareValue(v *cached, scan func(dest ...any) error) error {
 	var (
 		state, resourceType        string
+		sealed                     bool
 		fingerprint, headers, body []byte
 		status                     int
 		resource                   uuid.UUID
 	)
-	if err := scan(&state, &fingerprint, &status, &headers, &body, &resourceType, &resource); err != nil {
+	if err := scan(&state, &fingerprint, &status, &headers, &body, &sealed, &resourceType, &resource); err != nil {
 		return err
 	}
 	name := fmt.Sprintf("the cached %d of the merchant %s, key hash %x", v.status, v.id.merchant, v.id.hash)
@@ -113,7 +114,13 @@ func (c *checker) compareValue(v *cached, scan func(dest ...any) error) error {
 		if err != nil {
 			return err
 		}
-		if digestOf(status, header, body) != digestOf(v.status, v.header, v.body) || !bytes.Equal(fingerprint, v.fingerprint) ||
+		body, err = c.open(v.id, sealed, body)
+		shown, errShown := c.open(v.id, v.sealed, v.body)
+		if err := errors.Join(err, errShown); err != nil {
+			c.report.violated(CacheHasRecord, "%s doesn't open: %v", name, err)
+			return nil
+		}
+		if digestOf(status, header, body) != digestOf(v.status, v.header, shown) || !bytes.Equal(fingerprint, v.fingerprint) ||
 			resource != uuid.UUID(v.resource) || resourceType != v.resourceType {
 			c.report.violated(CacheHasRecord, "%s differs from its record: %d %s", name, status, body)
 		}

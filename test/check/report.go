@@ -10,16 +10,17 @@ import (
 // Rule names what must hold; a violation is reported under it.
 type Rule string
 
-// The rules about what clients saw, about the provider's book, Redis and logs.
+// The rules about what clients saw, about the provider's charges, Redis and logs.
 const (
 	OneAnswer         Rule = "one answer per key"
 	OneRequest        Rule = "one request per key"
 	AnswerStays       Rule = "an outcome stays the outcome"
 	NotReused         Rule = "only another request is refused as reused"
+	GivenUpStays      Rule = "nothing is executed under a key that was given up"
 	NotExpired        Rule = "only an expired key is refused as expired"
 	Committed         Rule = "what was answered is committed"
 	CommittedBefore   Rule = "it was committed before it was seen"
-	OwnData           Rule = "nobody sees another merchant's data"
+	OwnData           Rule = "no merchant sees another merchant's data"
 	KnownResources    Rule = "an answer names what exists"
 	AsDescribed       Rule = "answers are as the API document says"
 	GoodputReturns    Rule = "service returns within 5 s of a fault's end"
@@ -30,6 +31,7 @@ const (
 	ChargeHasPayment  Rule = "every charge belongs to a payment of ours"
 	PaymentHasCharge  Rule = "every payment has its charge"
 	ChargeAmount      Rule = "payment and charge are of the same money"
+	ChargeMovements   Rule = "the provider captured and refunded what we did"
 	CacheHasRecord    Rule = "what is cached is committed"
 	CacheIsOwn        Rule = "a cached value stands under its own name"
 	LogsKeepSecrets   Rule = "no secret stands in a log"
@@ -51,12 +53,16 @@ const (
 	MoneyOfOrder      Rule = "an order's money is its payments'"
 	EventOfPayment    Rule = "a succeeded payment has its one event"
 	AttemptOfQuestion Rule = "no attempt outlives its payment's question"
+	RefundOfEntry     Rule = "every refund entry has its refund"
+	CountersOfPayment Rule = "a payment's amounts are its captures' and refunds'"
+	AnEventPerVersion Rule = "each version has its one event"
+	TimesGoOn         Rule = "a resource's times never go back"
 )
 
 // Rules are all of them.
 func Rules() []Rule {
 	return []Rule{
-		OneAnswer, OneRequest, AnswerStays, NotReused, NotExpired, Committed, CommittedBefore, OwnData, KnownResources, AsDescribed, GoodputReturns, NothingStuck, ConvergedInTime, OnlyOutcomes, OneCharge, ChargeHasPayment, PaymentHasCharge, ChargeAmount, CacheHasRecord, CacheIsOwn, LogsKeepSecrets, LogsHaveNoCrashes, OnePayment, OneLivePayment, RecordNames, ResourceOfRecord, RecordOfPayment, RecordOfOrder, LedgerOfPayment, CaptureOfEntry, LedgerSumsToZero, TrialBalance, MoneyOfOrder, EventOfPayment, AttemptOfQuestion,
+		OneAnswer, OneRequest, AnswerStays, NotReused, GivenUpStays, NotExpired, Committed, CommittedBefore, OwnData, KnownResources, AsDescribed, GoodputReturns, NothingStuck, ConvergedInTime, OnlyOutcomes, OneCharge, ChargeHasPayment, PaymentHasCharge, ChargeAmount, CacheHasRecord, CacheIsOwn, LogsKeepSecrets, LogsHaveNoCrashes, OnePayment, OneLivePayment, RecordNames, ResourceOfRecord, RecordOfPayment, RecordOfOrder, LedgerOfPayment, CaptureOfEntry, LedgerSumsToZero, TrialBalance, MoneyOfOrder, EventOfPayment, AttemptOfQuestion, RefundOfEntry, CountersOfPayment, AnEventPerVersion, TimesGoOn, ChargeMovements,
 	}
 }
 
@@ -124,8 +130,8 @@ func (r *Report) String() string {
 	line("requests", "%d under %d keys; %s", r.Requests, r.Keys, statuses(r.Statuses))
 	line("outcomes seen", "%d", r.Outcomes)
 	line("records", "%d in PostgreSQL; %d compared with what was seen, %d with their time of commit", r.Records, r.Compared, r.CommitTimes)
-	line("payments, charges", "%d that took money, %d in the provider's book", r.Payments, r.Charges)
-	line("cached values", "%d of outcomes, %d that nobody would believe", r.Cached, r.Unverified)
+	line("payments, charges", "%d that took money, %d in the provider's charges", r.Payments, r.Charges)
+	line("cached values", "%d of outcomes, %d that fail verification", r.Cached, r.Unverified)
 	line("faults", "%d; after %d of them enough was asked to judge", r.Faults, r.Judged)
 	line("logs", "%d bytes", r.LogBytes)
 	for _, what := range r.Skipped {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What may happen is not held against anybody; a checker that cries wolf is not listened to.
+// What may happen is not reported as a violation: a checker that gives false alarms is soon ignored.
 func TestWhatMayHappenIsNoViolation(t *testing.T) {
 	t.Parallel()
 	merchant := "mer_00000000000000000000000001"
@@ -20,6 +20,10 @@ func TestWhatMayHappenIsNoViolation(t *testing.T) {
 	replay := answer("mine", 900, 201, "")
 	replay.Replayed = true
 	beside := answer("mine", 100, 201, "") // sent before the first outcome was seen, answered by its own execution
+	read := func(body string) Event {
+		return Event{Merchant: merchant, Method: "GET", Path: "/v1/payments", Sent: 950, Answered: 960, Status: 200, Body: body}
+	}
+	underWay := `{"id":"pay_1eretqv7hehckrkxmgd7aata9e","status":"processing"}` // and taken back a moment later
 	c := &checker{report: newReport(), keys: map[keyID]*keyState{}, owners: owners{}, in: Input{History: Events([]Event{
 		answer("theirs", 10, 409, "idempotency-request-in-flight"),
 		answer("mine", 100, 0, ""), answer("mine", 100, 503, "unavailable"), answer("mine", 101, 409, "order-not-payable"),
@@ -27,13 +31,14 @@ func TestWhatMayHappenIsNoViolation(t *testing.T) {
 		answer("theirs", 300, 422, "idempotency-key-reused"), answer("mine", 400, 409, "idempotency-request-in-flight"),
 		answer("mine", 500, 429, "rate-limited"), answer("mine", 600, 401, "unauthorized"), answer("mine", 700, 500, "internal"),
 		answer("mine", 800, 410, "idempotency-key-expired"), answer("mine", 810, 410, "idempotency-key-expired"), replay,
+		read(underWay), read(`{"data":[` + underWay + `]}`),
 	})}}
 	if err := c.readHistory(t.Context()); err != nil || !c.report.OK() || c.report.Outcomes != 3 || c.report.Keys != 1 {
 		t.Errorf("%v\n%s", err, c.report)
 	}
 }
 
-// A fault that stops everything moves the others' limits; one after which hardly anybody asked is not judged.
+// A fault that stops everything moves the others' limits; one after which clients sent hardly any requests is not judged.
 func TestGoodputIsJudgedWhereItCouldBe(t *testing.T) {
 	t.Parallel()
 	const second = Time(1_000_000)
@@ -50,7 +55,7 @@ func TestGoodputIsJudgedWhereItCouldBe(t *testing.T) {
 		"served late":                        {[]Fault{{Ended: 10 * second}}, 16 * second, 1, 1},
 		"served late, after an outage":       {[]Fault{{Ended: 10 * second}, outage}, 20 * second, 2, 0},
 		"served too late, after an outage":   {[]Fault{{Ended: 10 * second}, outage}, 22 * second, 2, 2},
-		"nobody asked after the last fault":  {[]Fault{{Ended: 60 * second}}, 14 * second, 0, 0},
+		"no request after the last fault":    {[]Fault{{Ended: 60 * second}}, 14 * second, 0, 0},
 		"an outage that ended before counts": {[]Fault{{Ended: 10 * second, Stops: true}, {Ended: 11 * second}}, 16*second - 10, 2, 1},
 	} {
 		g := newGoodput(test.faults)

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// The format of values in Redis is written down in repository/redis_value.go. This reads it anew, so that a mistake there
+// The format of values in Redis is written down in idempotency/redis/value.go. This reads it anew, so that a mistake there
 // is not repeated here.
 const (
 	valueHead = 2 + 16 + 32
 	valueTag  = sha256.Size
 	completed = 1
+	sealed    = 3
 )
 
 var (
@@ -33,6 +34,7 @@ type cached struct {
 	resourceType string
 	header       map[string]string
 	body         []byte
+	sealed       bool
 }
 
 // valueKeys are what one secret signs and names values with.
@@ -63,7 +65,7 @@ func (k valueKeys) nameOf(id keyID) string {
 	return "idem:" + base64.RawURLEncoding.EncodeToString(mac(k.name, []byte("r"), id.merchant[:], id.hash[:]))
 }
 
-// readValue returns a completed value, errNoOutcome for a hint, and errUnverified for anything that nobody believes.
+// readValue returns a completed value, errNoOutcome for a hint, and errUnverified for what none of the keys has signed.
 func readValue(keys []valueKeys, b []byte) (*cached, error) {
 	if len(b) < valueHead+valueTag || b[0] != 1 {
 		return nil, errUnverified
@@ -75,10 +77,10 @@ func readValue(keys []valueKeys, b []byte) (*cached, error) {
 	if !verified {
 		return nil, errUnverified
 	}
-	if signed[1] != completed {
+	if signed[1] != completed && signed[1] != sealed {
 		return nil, errNoOutcome
 	}
-	v := &cached{header: map[string]string{}}
+	v := &cached{header: map[string]string{}, sealed: signed[1] == sealed}
 	copy(v.id.merchant[:], signed[2:18])
 	copy(v.id.hash[:], signed[18:50])
 	r := cursor{b: signed[valueHead:]}

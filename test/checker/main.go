@@ -1,5 +1,5 @@
 // Command checker verifies, after a run of payonce in which everything was allowed to fail, that it kept its promise. It
-// reads the clients' history, PostgreSQL, Redis, the provider's book, the list of faults and the service's logs, prints a
+// reads the clients' history, PostgreSQL, Redis, the provider's charges, the list of faults and the service's logs, prints a
 // report, and ends with 0 when every rule holds, 1 when one doesn't, 2 when it was used wrongly.
 package main
 
@@ -28,7 +28,7 @@ type options struct {
 	History     string        `help:"The clients' history: JSON lines, plain or compressed." placeholder:"FILE"`
 	DatabaseURL string        `help:"PostgreSQL." env:"DATABASE_URL" required:""`
 	RedisURL    string        `help:"Redis; with SECRET_KEY in the environment what is cached there is verified." env:"REDIS_URL"`
-	Book        string        `help:"The simulator's book: its admin address, a file with what it lists there, or its data folder." placeholder:"URL|FILE|FOLDER"`
+	Charges     string        `help:"The simulator's charges: its admin address, a file with what it lists there, or its data folder." placeholder:"URL|FILE|FOLDER"`
 	Faults      string        `help:"The list of faults: JSON lines." placeholder:"FILE"`
 	Log         []string      `help:"A log in which no secret may stand. May be repeated." placeholder:"FILE"`
 	Bound       time.Duration `help:"Lease + recovery interval + provider timeout: a key is not in progress for longer. 0 switches it off." default:"42s"`
@@ -41,7 +41,7 @@ A line of the history:
   {"merchant":"mer_...","key":"k1","method":"POST","path":"/v1/orders","request":"the same for the same request",
    "sent":1767225600000000,"answered":1767225600012345,"status":201,"body":"...","header":{"Content-Type":"..."},
    "replayed":true,"error":"..."}
-A line of the list of faults ("stops": nobody may be served meanwhile):
+A line of the list of faults ("stops": the fault may stop the service for all clients while it lasts):
   {"kind":"kill","target":"replica 1","began":1767225600000000,"ended":1767225600150000,"stops":true}
 Times are microseconds since 1970. Without an answer the status is 0. Only then, and with 5xx, is nothing concluded.`
 
@@ -70,8 +70,8 @@ func run(ctx context.Context, opt options, getenv func(string) string) (report *
 	if opt.History != "" {
 		in.History = check.ReadHistory(opt.History)
 	}
-	if opt.Book != "" {
-		if in.Book, err = check.ReadBook(ctx, opt.Book); err != nil {
+	if opt.Charges != "" {
+		if in.Charges, err = check.ReadCharges(ctx, opt.Charges); err != nil {
 			return nil, err
 		}
 	}
@@ -122,7 +122,7 @@ func forbidden(opt options, getenv func(string) string) (list []string) {
 	for text := range strings.SplitSeq(getenv("SECRET_KEY"), ",") {
 		list = append(list, strings.TrimSpace(text))
 	}
-	list = append(list, getenv("PROVIDER_SECRET_KEY"), getenv("PROVIDER_WEBHOOK_SECRET"))
+	list = append(list, getenv("PROVIDER_SECRET_KEY"))
 	for _, store := range []string{opt.DatabaseURL, opt.RedisURL} {
 		if u, err := url.Parse(store); err == nil {
 			password, _ := u.User.Password()

@@ -27,7 +27,7 @@ func TestTheProgramReadsFilesAndFindsWhatIsMissing(t *testing.T) {
 	opt := options{
 		DatabaseURL: url, RedisURL: stores.Redis(t), SameClock: true,
 		History: write("history", `{"merchant":"`+merchant+`","key":"k","method":"GET","path":"/v1/orders","request":"r","sent":1,"answered":2,"status":404}`+"\n"),
-		Book:    write("book.json", `{"data":[]}`),
+		Charges: write("charges.json", `{"data":[]}`),
 		Faults:  write("faults", `{"kind":"kill","began":1,"ended":2}`+"\n"),
 		Log:     []string{write("log", "nothing of note\n")},
 	}
@@ -58,7 +58,7 @@ func TestWhatCantBeReadIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, opt := range map[string]options{
-		"history": {History: broken}, "no history": {History: "/nowhere"}, "book": {Book: broken}, "faults": {Faults: broken},
+		"history": {History: broken}, "no history": {History: "/nowhere"}, "charges": {Charges: broken}, "faults": {Faults: broken},
 		"log": {Log: []string{"/nowhere"}}, "redis": {RedisURL: "redis://127.0.0.1:1"}, "redis URL": {RedisURL: "http://x"},
 	} {
 		opt.DatabaseURL = url

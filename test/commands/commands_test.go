@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -121,7 +121,7 @@ func TestHelpAndVersionAreAnswered(t *testing.T) {
 func TestCommandsAttachToTheDatabaseOfARunningOwner(t *testing.T) {
 	t.Parallel()
 	data := "DATA_DIR=" + filepath.Join(t.TempDir(), "data")
-	owner := startService(t, data)
+	owner := service.RunProgram(t, data)
 	if out, errs, code := run(t, []string{data}, "merchant", "create", "--name", "Second", "--json"); code != 0 || !strings.Contains(out, "sk_test_") {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
@@ -129,7 +129,7 @@ func TestCommandsAttachToTheDatabaseOfARunningOwner(t *testing.T) {
 	if code != 1 || !strings.Contains(errs, "in use") && !strings.Contains(errs, "another") {
 		t.Errorf("a second owner: %d %s", code, errs)
 	}
-	if code := owner.stop(); code != 0 {
+	if code := owner.Stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if out, _, code := run(t, []string{data}, "merchant", "list"); code != 0 || !strings.Contains(out, "Second") {
@@ -140,19 +140,28 @@ func TestCommandsAttachToTheDatabaseOfARunningOwner(t *testing.T) {
 func TestTheDemoKeyAndTheDataOutliveARestartAndAKill(t *testing.T) {
 	t.Parallel()
 	data := "DATA_DIR=" + filepath.Join(t.TempDir(), "data")
-	key := regexp.MustCompile(`sk_test_\w+`)
-	first := startService(t, data)
-	children := first.children()
+	const key = `(sk_test_\w+)`
+	first := service.RunProgram(t, data)
+	children := service.Children(t, first.PID())
 	if len(children) < 2 {
 		t.Errorf("%d children: a Postgres and a Redis were expected", len(children))
 	}
-	first.kill()
+	first.Kill()
 	service.Until(t, "no child outlives its parent", func() bool { return !anyAlive(children) })
-	second := startService(t, data)
-	if a, b := key.FindString(first.output()), key.FindString(second.output()); a == "" || a != b {
+	second := service.RunProgram(t, data)
+	if a, b := first.Find(key), second.Find(key); a == "" || a != b {
 		t.Errorf("the demo key was %s and is %s", a, b)
 	}
-	if code := second.stop(); code != 0 {
+	if code := second.Stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+func anyAlive(pids []int) bool {
+	for _, pid := range pids {
+		if _, err := os.Stat(fmt.Sprint("/proc/", pid)); err == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/payonce/payonce/test/service"
 )
 
-// Data of a major version that can be downloaded makes the ladder go that far, although another version is installed.
+// Data of a major version that can be downloaded makes the start fall back that far, although another version is installed.
 // Where this one is installed, too, it is taken, and fails on data that is none; then nothing may be downloaded.
 func TestADownloadOfPostgreSQLIsAnnouncedOrForbidden(t *testing.T) {
 	t.Parallel()
@@ -57,6 +57,16 @@ func TestADownloadOfPostgreSQLIsAnnouncedOrForbidden(t *testing.T) {
 // the machine. The files are put into that home.
 func asOrdinaryUser(t *testing.T, files map[string]string) *exec.Cmd {
 	t.Helper()
+	if os.Geteuid() != 0 {
+		return asUser(t, os.Geteuid(), os.Getegid(), files)
+	}
+	uid, gid := numbers(t, "nobody")
+	return asUser(t, uid, gid, files)
+}
+
+// asUser is asOrdinaryUser for a user of this number; only root may choose one.
+func asUser(t *testing.T, uid, gid int, files map[string]string) *exec.Cmd {
+	t.Helper()
 	home, err := os.MkdirTemp("", "payonce-home-") // nobody may not enter root's t.TempDir
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +87,6 @@ func asOrdinaryUser(t *testing.T, files map[string]string) *exec.Cmd {
 	}
 	command.Dir, command.Env = home, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
 	if os.Geteuid() == 0 {
-		uid, gid := numbers(t, "nobody")
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		err := filepath.WalkDir(home, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || path == command.Path { // which other tests run, too

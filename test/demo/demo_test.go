@@ -2,7 +2,6 @@ package demo
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/payonce/payonce/test/executable"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -23,8 +23,9 @@ func garbage(t *testing.T) (settings []string, data string) {
 	t.Helper()
 	data = filepath.Join(t.TempDir(), "data")
 	return []string{
-		"DATABASE_URL=garbage", "REDIS_URL=garbage", "PROVIDER_URL=garbage", "PROVIDER_SECRET_KEY=", "SECRET_KEY=garbage",
+		"DATABASE_URL=postgres://u:gar@garbage@h/d", "REDIS_URL=redis://:garbage/bage@h", "PROVIDER_URL=http://u:garbage@h", "PROVIDER_SECRET_KEY=", "SECRET_KEY=garbage",
 		"ADDR=garbage", "ADMIN_ADDR=garbage", "IDEMPOTENCY_LEASE=garbage", "DATA_DIR=" + data,
+		"PGSERVICE=garbage", "PGOPTIONS=garbage", "PGCONNECT_TIMEOUT=garbage", "PGHOST=garbage", "PGREQUIREAUTH=garbage", "REDISCLI_AUTH=garbage",
 	}, data
 }
 
@@ -40,9 +41,12 @@ func TestThePromiseHoldsBesideAServiceThatHasNone(t *testing.T) {
 		t.Errorf("DATA_DIR was touched: %v", err)
 	}
 	text := s.text()
+	if strings.Contains(text, "garbage") {
+		t.Errorf("a setting of the service, which may hold a password, is shown in\n%s", text)
+	}
 	checkLines(t, text)
 	if strings.Contains(text, "\x1b") {
-		t.Error("there is colour although nobody looks")
+		t.Error("the output has colours although it is no terminal")
 	}
 	for _, shown := range []string{
 		"1  A double click", "2  A timeout and a retry", "3  50 copies at once", "4  kill -9 between charge and commit",
@@ -179,10 +183,10 @@ func copyForEverybody(t *testing.T, program string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	content, err := os.ReadFile(program)
-	copied := filepath.Join(folder, "payonce")
-	if err := errors.Join(err, os.Chmod(folder, 0o711), os.WriteFile(copied, content, 0o755)); err != nil {
+	if err := os.Chmod(folder, 0o711); err != nil {
 		t.Fatal(err)
 	}
+	copied := filepath.Join(folder, "payonce")
+	executable.Copy(t, program, copied)
 	return copied
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,15 +25,14 @@ type show struct {
 	temp   string
 	cmd    *exec.Cmd
 	ended  chan struct{}
-	mu     sync.Mutex
-	stdout bytes.Buffer
-	stderr bytes.Buffer
+	stdout service.Printed
+	stderr patient
 }
 
 // prepare makes a run that was not started yet. Its environment holds nothing but what is given.
 func prepare(t *testing.T, binary string, settings []string, arguments ...string) *show {
 	t.Helper()
-	temp, err := os.MkdirTemp("", "payonce-demo-test-")
+	temp, err := os.MkdirTemp("", "payonce demo, it's 100%41 &x=y-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,22 +43,11 @@ func prepare(t *testing.T, binary string, settings []string, arguments ...string
 	s := &show{t: t, temp: temp, ended: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"demo"}, arguments...)...)
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + temp, "PG_BIN_DIR=" + os.Getenv("PG_BIN_DIR")}, settings...)
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = temp, s, &s.stderr
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = temp, &s.stdout, &s.stderr
 	return s
 }
 
-// Write collects what the demo shows.
-func (s *show) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stdout.Write(p)
-}
-
-func (s *show) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stdout.String()
-}
+func (s *show) text() string { return s.stdout.String() }
 
 func (s *show) start() {
 	s.t.Helper()
@@ -134,4 +121,19 @@ func (s *show) leavesNothing() {
 	if left := s.leftovers(); len(left) > 0 {
 		s.t.Errorf("it left behind: %q", left)
 	}
+}
+
+// patient is stderr without the lines that a slow machine adds: what a start waits for.
+type patient struct{ text bytes.Buffer }
+
+func (p *patient) Len() int       { return p.text.Len() }
+func (p *patient) String() string { return p.text.String() }
+
+func (p *patient) Write(text []byte) (int, error) {
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, `msg="waiting for `) {
+			p.text.WriteString(line)
+		}
+	}
+	return len(text), nil
 }

@@ -13,8 +13,8 @@ import (
 // provider key that is made up, only a database that loses its last commits charges twice.
 func TestTheDemoFailsWhenTheProviderKeyIsMadeUp(t *testing.T) {
 	t.Parallel()
-	const derived = "ProviderKey: idempotency.ProviderKey(req.Tenant, req.Key, name, req.Fingerprint)"
-	s := prepare(t, sabotaged(t, "operations/authorize.go", derived, "ProviderKey: uuid.NewString()"), nil)
+	const derived = "ProviderKey: idempotency.ProviderKey(req.Tenant, req.Key, string(s.Operation), req.Fingerprint)"
+	s := prepare(t, sabotaged(t, "operations/driver.go", derived, "ProviderKey: uuid.NewString()"), nil)
 	if code := s.run(); code != 1 || !strings.HasPrefix(s.stderr.String(), "payonce: the promise is broken: scene 1, a double click: charge pi_") {
 		t.Errorf("exit code %d, stderr %q", code, &s.stderr)
 	}

@@ -34,7 +34,7 @@ func (s *show) terminal() (read func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(s, master) // ends with EIO, when nobody has the terminal open any more
+		_, _ = io.Copy(&s.stdout, master) // ends with EIO, when no process has the terminal open any more
 	}()
 	s.t.Cleanup(func() { _ = master.Close() })
 	return func() {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/base64"
 	"slices"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 const settleLimit = 25 * time.Second
 
 const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress') +
-	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review')`
+	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review') +
+	(SELECT count(*) FROM provider_attempts WHERE status IN ('sent', 'unknown') AND operation <> 'authorize')`
 
 // settled waits until no key is in progress and no payment unresolved.
 func (s *shop) settled() {
@@ -22,7 +24,7 @@ func (s *shop) settled() {
 	service.Within(s.t, settleLimit, "everything is settled", func() bool { return s.number(openRows) == 0 })
 }
 
-// check waits until everything is settled and holds Postgres, the provider's book and the clients' history against each
+// check waits until everything is settled and holds Postgres, the provider's charges and the clients' history against each
 // other. A test in which a rule can't hold names it.
 func (s *shop) check(except ...check.Rule) {
 	s.t.Helper()
@@ -30,8 +32,12 @@ func (s *shop) check(except ...check.Rule) {
 	s.mu.Lock()
 	history := slices.Clone(s.history)
 	s.mu.Unlock()
+	secret, err := base64.StdEncoding.DecodeString(service.SecretKey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	report, err := check.Run(context.Background(), check.Input{
-		DB: s.db, Book: s.provider().Charges(), History: check.Events(history), SameClock: true,
+		DB: s.db, Secrets: [][]byte{secret}, Charges: s.provider().Charges(), History: check.Events(history), SameClock: true,
 	})
 	if err != nil {
 		s.t.Error(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/payonce/payonce/test/stores"
 )
 
-// A Postgres that hangs is said to be away, by reads and by readiness as well: nobody waits for it without end.
+// Reads and readiness, too, report a Postgres that hangs as unavailable, so that no client waits for it without end.
 func TestAPostgresThatHangsEndsInARefusalAlsoForReads(t *testing.T) {
 	t.Parallel()
 	pg := stores.PrivatePostgres(t)
@@ -28,7 +28,7 @@ func TestAPostgresThatHangsEndsInARefusalAlsoForReads(t *testing.T) {
 	for _, path := range []string{"/v1/orders/" + order, "/readyz"} {
 		resp := s.Get(path)
 		if resp.Status != http.StatusServiceUnavailable || resp.Took > 6*time.Second {
-			t.Errorf("%s: %s after %s", path, resp, resp.Took)
+			t.Errorf("%s: got %s, want 503 within 6s", path, resp)
 		}
 	}
 	signal(syscall.SIGCONT)

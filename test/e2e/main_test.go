@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"flag"
-	"net/http"
 	"os"
 	"sync"
 	"testing"
@@ -101,16 +100,6 @@ func (s *shop) order(c *service.Client, key string) service.Response {
 	return c.Post("/v1/orders", key, service.OrderBody)
 }
 
-// insist sends until there is an outcome, as a client should: the same request with the same key.
-func (s *shop) insist(what string, send func() service.Response) (resp service.Response) {
-	s.t.Helper()
-	service.Until(s.t, what, func() bool {
-		resp = send()
-		return resp.Err == nil && resp.Status != http.StatusConflict && resp.Status != http.StatusServiceUnavailable
-	})
-	return resp
-}
-
 // number reads one number from the database.
 func (s *shop) number(query string, args ...any) (n int64) {
 	s.t.Helper()
@@ -120,42 +109,10 @@ func (s *shop) number(query string, args ...any) (n int64) {
 	return n
 }
 
-// copies sends the same request n times at once and returns all answers.
-func copies(n int, send func(i int) service.Response) []service.Response {
-	answers, start := make([]service.Response, n), make(chan struct{})
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() {
-			<-start
-			answers[i] = send(i)
-		})
-	}
-	close(start)
-	group.Wait()
-	return answers
-}
-
-// statuses counts answers; 0 stands for none.
-func statuses(answers []service.Response) map[int]int {
-	count := map[int]int{}
-	for _, resp := range answers {
-		count[resp.Status]++
-	}
-	return count
-}
-
 // slowest is the longest time that any answer took.
 func slowest(answers []service.Response) (longest time.Duration) {
 	for _, resp := range answers {
 		longest = max(longest, resp.Took)
 	}
 	return longest
-}
-
-// wants fails unless the answer has this status and, for problems, this code.
-func wants(t *testing.T, what string, resp service.Response, status int, code string) {
-	t.Helper()
-	if resp.Status != status || resp.Code() != code {
-		t.Errorf("%s: want %d %s, got %s", what, status, code, resp)
-	}
 }

@@ -14,22 +14,22 @@ func (s *shop) status(payment string) (status, reason string) {
 	return resp.Field("status"), resp.Field("status_reason")
 }
 
-// A provider that answers 500 under a key for ever never charged; a person has to decide, and nobody guesses "failed".
+// A provider that answers 500 under a key for ever never charged; a person has to decide, and the service doesn't guess "failed".
 func TestAProviderThatKeepsFailingEndsInAReview(t *testing.T) {
 	t.Parallel()
 	s := open(t, service.Options{Env: hasty("RESEND_MAX_AGE", "2s")})
 	order := s.CreateOrder()
 	first := s.pay(order, "pm_sim_error_stored", "stored-error")
-	wants(t, "the first answer", first, http.StatusAccepted, "")
+	service.Wants(t, "the first answer", first, http.StatusAccepted, "")
 	service.Until(t, "the payment is marked for review", func() bool {
 		status, reason := s.status(first.Field("id"))
 		if status != "processing" {
-			t.Fatalf("it became %s", status)
+			t.Fatalf("got the status %s, want processing", status)
 		}
 		return reason == "needs_review"
 	})
 	if n := s.number("SELECT count(*) FROM discrepancies"); n != 1 {
-		t.Errorf("%d discrepancies", n)
+		t.Errorf("got %d discrepancies, want one", n)
 	}
 	s.check()
 	s.counts(1, 0)
@@ -43,25 +43,25 @@ func TestAProviderThatRefusesConnectionsLeavesNoTrace(t *testing.T) {
 	for range 15 { // more than the breaker takes to open
 		resp := s.pay(order, "pm_card_visa", "refused")
 		if resp.Status == http.StatusConflict {
-			continue // a left-over hint: the second that DESIGN allows it
+			continue // a left-over marker, which ends by itself within a second
 		}
-		wants(t, "while it is away", resp, http.StatusServiceUnavailable, "unavailable")
+		service.Wants(t, "while it is away", resp, http.StatusServiceUnavailable, "unavailable")
 		if resp.Header.Get("Retry-After") == "" {
-			t.Error("no Retry-After")
+			t.Errorf("got %s without Retry-After, want one", resp)
 		}
 	}
 	if n := s.number("SELECT count(*) FROM payments"); n != 0 {
-		t.Errorf("%d payments", n)
+		t.Errorf("got %d payments, want none", n)
 	}
 	if n := s.number("SELECT count(*) FROM idempotency_keys WHERE operation IS NOT NULL"); n != 0 {
-		t.Errorf("%d records", n)
+		t.Errorf("got %d records, want none", n)
 	}
 	if n := s.number("SELECT amount_reserved FROM orders"); n != 0 {
-		t.Errorf("%d is still reserved on the order", n)
+		t.Errorf("got %d reserved on the order, want 0", n)
 	}
 	s.provider().AcceptConnections()
-	resp := s.insist("the provider is asked again", func() service.Response { return s.pay(order, "pm_card_visa", "refused") })
-	wants(t, "once it is back", resp, http.StatusCreated, "")
+	resp := service.Insist(s.t, "the provider is asked again", func() service.Response { return s.pay(order, "pm_card_visa", "refused") })
+	service.Wants(t, "once it is back", resp, http.StatusCreated, "")
 	s.check()
 	s.counts(1, 1)
 }
@@ -70,9 +70,32 @@ func TestARequestThatTheProviderRefusesSpendsNoKey(t *testing.T) {
 	t.Parallel()
 	s := open(t, service.Options{Env: hasty()})
 	order := s.CreateOrder()
-	wants(t, "an unknown payment method", s.pay(order, "pm_nobody_knows", "refused"), http.StatusUnprocessableEntity, "provider-rejected")
-	resp := s.insist("the key is free", func() service.Response { return s.pay(order, "pm_card_visa", "refused") })
-	wants(t, "with a payment method that exists", resp, http.StatusCreated, "")
+	service.Wants(t, "an unknown payment method", s.pay(order, "pm_nobody_knows", "refused"), http.StatusUnprocessableEntity, "provider-rejected")
+	resp := service.Insist(s.t, "the key is free", func() service.Response { return s.pay(order, "pm_card_visa", "refused") })
+	service.Wants(t, "with a payment method that exists", resp, http.StatusCreated, "")
 	s.check()
 	s.counts(1, 1)
+}
+
+// What the provider never tries is canceled there when it is too old to be sent again, and only then is the order free.
+func TestAnIntentThatIsNeverTriedIsCanceledAndFreesItsOrder(t *testing.T) {
+	t.Parallel()
+	s := open(t, service.Options{Env: hasty("RESEND_MAX_AGE", "4s")})
+	order := s.CreateOrder()
+	first := s.pay(order, "pm_sim_untried", "untried")
+	service.Wants(t, "the first key", first, http.StatusAccepted, "")
+	service.Wants(t, "a second key meanwhile", s.pay(order, "pm_card_visa", "second"), http.StatusConflict, "order-not-payable")
+	service.Until(t, "the payment is canceled", func() bool {
+		status, _ := s.status(first.Field("id"))
+		if status != "processing" && status != "canceled" {
+			t.Fatalf("got the status %s, want processing or canceled", status)
+		}
+		return status == "canceled"
+	})
+	service.Wants(t, "another key afterwards", s.pay(order, "pm_card_visa", "third"), http.StatusCreated, "")
+	if n := s.number("SELECT count(*) FROM discrepancies"); n != 0 {
+		t.Errorf("got %d discrepancies, want none", n)
+	}
+	s.check()
+	s.counts(2, 1)
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,10 +47,10 @@ type point struct {
 	gate  chan struct{} // closed to let go of what waits
 }
 
-// New returns a set with nothing armed.
-func New(next idempotency.Observer) *Set {
+// New returns a set with nothing armed. More are steps beside those of requests.
+func New(next idempotency.Observer, more ...idempotency.Step) *Set {
 	s := &Set{Observer: next, points: map[idempotency.Step]*point{}}
-	for _, step := range idempotency.Steps() {
+	for _, step := range append(idempotency.Steps(), more...) {
 		s.points[step] = &point{gate: make(chan struct{})}
 	}
 	return s
@@ -58,6 +59,11 @@ func New(next idempotency.Observer) *Set {
 // Step implements [idempotency.Observer]: it does what is armed.
 func (s *Set) Step(ctx context.Context, step idempotency.Step) {
 	s.Observer.Step(ctx, step)
+	s.Reach(step)
+}
+
+// Reach does what is armed at a step that the next observer has no name for.
+func (s *Set) Reach(step idempotency.Step) {
 	if gate := s.reached(step); gate != nil {
 		<-gate
 		s.mu.Lock()
@@ -109,8 +115,8 @@ func (s *Set) State(step idempotency.Step) State {
 // ServeHTTP arms, shows and releases.
 func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	step := idempotency.Step(strings.TrimPrefix(r.URL.Path, "/failpoints/"))
-	if !slices.Contains(idempotency.Steps(), step) {
-		http.Error(w, fmt.Sprintf("no step %q; there are %v", step, idempotency.Steps()), http.StatusNotFound)
+	if _, known := s.points[step]; !known { // the map itself never changes
+		http.Error(w, fmt.Sprintf("no step %q; there are %v", step, slices.Sorted(maps.Keys(s.points))), http.StatusNotFound)
 		return
 	}
 	switch r.Method {

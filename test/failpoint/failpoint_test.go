@@ -14,10 +14,13 @@ import (
 )
 
 // heard is the observer behind the failpoints.
-type heard []idempotency.Step
+type heard struct {
+	idempotency.NoSpans
+	steps []idempotency.Step
+}
 
-func (h *heard) Step(_ context.Context, step idempotency.Step) { *h = append(*h, step) }
-func (*heard) Finished(context.Context, string)                {}
+func (h *heard) Step(_ context.Context, step idempotency.Step) { h.steps = append(h.steps, step) }
+func (*heard) Finished(context.Context, idempotency.End)       {}
 
 func TestAHeldRequestWaitsAndTheNextPasses(t *testing.T) {
 	t.Parallel()
@@ -40,8 +43,8 @@ func TestAHeldRequestWaitsAndTheNextPasses(t *testing.T) {
 		if state := set.State(idempotency.StepClaimed); !went || state.Held != 0 {
 			t.Errorf("after the release it went on: %t, %+v", went, state)
 		}
-		if len(*next) != 2 {
-			t.Errorf("the next observer heard %v", *next)
+		if len(next.steps) != 2 {
+			t.Errorf("the next observer heard %v", next.steps)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,9 +24,9 @@ func TestF2RedisRefusesConnections(t *testing.T) {
 		w.harmed.Restart()
 		w.payAndReplay(t)
 		raced, key := w.newOrder(), newKey()
-		for _, resp := range atOnce(30, func(i int) service.Response { return w.replica(i).Pay(raced, "pm_card_visa", key) }) {
+		for _, resp := range service.AtOnce(30, func(i int) service.Response { return w.replica(i).Pay(raced, "pm_card_visa", key) }) {
 			if resp.Status != http.StatusCreated {
-				wants(t, "a copy without Redis", resp, http.StatusConflict, "idempotency-request-in-flight")
+				service.Wants(t, "a copy without Redis", resp, http.StatusConflict, "idempotency-request-in-flight")
 			}
 		}
 	}})
@@ -94,18 +93,18 @@ func (w *world) doesWithout(fault string, broken brokenRedis) {
 	for range 5 {
 		usual = append(usual, w.payAndReplay(t)...)
 	}
-	publishing := w.hold(place{at: s9, name: "its outcome is to be published", hold: announced(idempotency.StepCommitted)}, aPayment, w.newOrder())
+	publishing := w.hold(place{at: s9, name: "its outcome is to be published", hold: announced(idempotency.StepCommitted)}, aPayment)
 	before := broken.happened()
 	broken.begin()
 	in(t, fault, s9, func(c *cell) {
 		began := time.Now()
 		w.release()
 		w.collect([]*held{publishing})
-		wants(c.T, "published without Redis", publishing.first, http.StatusCreated, "")
+		service.Wants(c.T, "published without Redis", publishing.first, http.StatusCreated, "")
 		if took := time.Since(began); took > 2*time.Second { // 25 ms on a quiet machine
 			c.Errorf("the answer left after %s", took)
 		}
-		until(c.T, "Redis has failed", func() bool { return broken.happened() > before })
+		service.Until(c.T, "Redis has failed", func() bool { return broken.happened() > before })
 		c.hit()
 	})
 	in(t, fault, s2, func(c *cell) {
@@ -133,7 +132,7 @@ func (w *world) doesWithout(fault string, broken brokenRedis) {
 		return
 	}
 	broken.end()
-	until(t, "Redis is used again", func() bool {
+	service.Until(t, "Redis is used again", func() bool {
 		w.payAndReplay(t)
 		return metric(t, w.harmed, "payonce_redis_away") == 0
 	})
@@ -143,11 +142,11 @@ func (w *world) doesWithout(fault string, broken brokenRedis) {
 func (w *world) payAndReplay(t *testing.T) []service.Response {
 	t.Helper()
 	made := w.client.Post("/v1/orders", newKey(), service.OrderBody)
-	wants(t, "an order without Redis", made, http.StatusCreated, "")
+	service.Wants(t, "an order without Redis", made, http.StatusCreated, "")
 	key := newKey()
 	paid := w.client.Pay(made.Field("id"), "pm_card_visa", key)
-	wants(t, "a payment without Redis", paid, http.StatusCreated, "")
-	again := insist(t, "it replays", func() service.Response { return w.pay(made.Field("id"), "pm_card_visa", key) })
+	service.Wants(t, "a payment without Redis", paid, http.StatusCreated, "")
+	again := service.Insist(t, "it replays", func() service.Response { return w.pay(made.Field("id"), "pm_card_visa", key) })
 	if !again.Replayed() || !again.Same(paid) {
 		t.Errorf("replay: %s", again)
 	}
@@ -218,12 +217,12 @@ func complaintsIn(log string) (n int) {
 // redisFailures is how often Redis failed, of whatever kind.
 func redisFailures(t *testing.T, s *service.Service) float64 {
 	t.Helper()
-	return series(t, metrics(t, s), "payonce_redis_failures_total{")
+	return series(t, s.Metrics(), "payonce_redis_failures_total{")
 }
 
 func metric(t *testing.T, s *service.Service, name string) float64 {
 	t.Helper()
-	return series(t, metrics(t, s), name+" ")
+	return series(t, s.Metrics(), name+" ")
 }
 
 // series is the sum over all lines that begin so.
@@ -240,22 +239,4 @@ func series(t *testing.T, text, prefix string) (sum float64) {
 		sum += n
 	}
 	return sum
-}
-
-func metrics(t *testing.T, s *service.Service) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.AdminURL()+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	content, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
 }

@@ -143,6 +143,13 @@ func legend(w io.Writer) {
 	for fault, why := range cells.excused {
 		fmt.Fprintf(w, "%-4s x  %s\n", fault, why)
 	}
+	fmt.Fprintln(w, "\nkinds of requests:")
+	for _, row := range matrix() {
+		if row.kinds != nil {
+			fmt.Fprintf(w, "%-4s    %s\n", row.fault, namesOf(row.kinds))
+		}
+	}
+	fmt.Fprintln(w, "else    payments, and orders where they pass")
 	fmt.Fprintln(w, "\nsimulated:")
 	for _, row := range matrix() {
 		if row.stand != "" {
@@ -154,4 +161,12 @@ func legend(w io.Writer) {
 func isSet(name string) (set bool) {
 	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name && strings.TrimSpace(f.Value.String()) != "" })
 	return set
+}
+
+func namesOf(kinds []kind) string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
 }

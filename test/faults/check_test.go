@@ -10,13 +10,15 @@ import (
 )
 
 const openRows = `SELECT (SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress') +
-	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review')`
+	(SELECT count(*) FROM payments WHERE status = 'processing' AND status_reason IS DISTINCT FROM 'needs_review') +
+	(SELECT count(*) FROM provider_attempts WHERE status IN ('sent', 'unknown') AND operation <> 'authorize') +
+	(SELECT count(*) FROM undos WHERE ended_at IS NULL)`
 
-// check waits until no key is in progress and no payment unresolved, and then holds what clients saw, Postgres, Redis and
-// the provider's book against each other. A test in which a rule can't hold names it.
+// check waits until no key is in progress, and nothing unresolved or to be undone, and then holds what clients saw, Postgres, Redis and
+// the provider's charges against each other. A test in which a rule can't hold names it.
 func (w *world) check(redisURL string) {
 	w.t.Helper()
-	until(w.t, "everything is settled", func() bool { return w.number(openRows) == 0 })
+	service.Until(w.t, "everything is settled", func() bool { return w.number(openRows) == 0 })
 	secret, err := base64.StdEncoding.DecodeString(service.SecretKey)
 	if err != nil {
 		w.t.Fatal(err)
@@ -26,7 +28,7 @@ func (w *world) check(redisURL string) {
 	w.history.mu.Unlock()
 	report, err := check.Run(context.Background(), check.Input{
 		History: check.Events(history), SameClock: true, DB: w.db, Redis: redisClient(w.t, redisURL), Secrets: [][]byte{secret},
-		Book: w.provider.Charges(), Bound: slack,
+		Charges: w.provider.Charges(), Bound: slack,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -9,13 +9,13 @@ import (
 )
 
 // Cleanup runs all the time while requests are at every step. What is completed and expired becomes a tombstone, what is
-// in progress stays as it is, and whoever was at work still gets its answer.
+// in progress stays as it is, and requests that were at work still get their answers.
 func TestF33CleanupAtAnyStep(t *testing.T) {
 	t.Parallel()
 	env := unhurried("IDEMPOTENCY_RETENTION", "1s", "CLEANUP_INTERVAL", "5m")
 	w := open(t, options{env: env, survivor: map[string]string{"CLEANUP_INTERVAL": "20ms"}})
 	all := w.holdEverywhere()
-	until(t, "what is completed expires", func() bool {
+	service.Until(t, "what is completed expires", func() bool {
 		return w.number("SELECT count(*) FROM idempotency_keys WHERE state = 'completed'") == 0
 	})
 	begun := 0
@@ -48,20 +48,20 @@ func TestF33CleanupAtAnyStep(t *testing.T) {
 // expired: the answer arrived, and now the key is spent for good.
 func (w *world) expired(c *cell, h *held) {
 	if !w.outlasted(h) {
-		wants(c.T, h.String(), h.first, http.StatusCreated, "")
+		service.Wants(c.T, h.String(), h.first, http.StatusCreated, "")
 	}
 	var gone service.Response
-	until(c.T, "its key expires", func() bool {
+	service.Until(c.T, "its key expires", func() bool {
 		gone = w.retry(h)
 		return gone.Status == http.StatusGone
 	})
-	wants(c.T, "afterwards", gone, http.StatusGone, "idempotency-key-expired")
+	service.Wants(c.T, "afterwards", gone, http.StatusGone, "idempotency-key-expired")
 	if !strings.Contains(string(gone.Body), h.path()+"/") || !strings.Contains(string(gone.Body), h.first.Field("id")) {
 		c.Errorf("no link to what it made: %s", gone)
 	}
 	other := w.anotherBody(h, w.other)
-	wants(c.T, "another body afterwards", other, http.StatusGone, "idempotency-key-expired")
+	service.Wants(c.T, "another body afterwards", other, http.StatusGone, "idempotency-key-expired")
 	if h.kind == aPayment {
-		w.once(c.T, h.kind, h.key, h.first)
+		w.once(c.T, h, h.first)
 	}
 }

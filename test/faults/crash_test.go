@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
 	"github.com/payonce/payonce/test/service"
 	"github.com/payonce/payonce/test/stores"
 )
@@ -19,8 +19,8 @@ import (
 func TestF9PostgresCrashesAtAnyStep(t *testing.T) {
 	t.Parallel()
 	pg := stores.PrivatePostgres(t)
-	w := open(t, options{database: pg.URL()})
-	all := w.holdEverywhere()
+	w := open(t, options{database: pg.URL(), harmed: roomy()})
+	all := w.holdEverywhere(everyKind()...)
 	acknowledged := w.acknowledged(all)
 	w.crash(pg)
 	w.release()
@@ -45,7 +45,7 @@ func TestF35BothStoresAwayAtAnyStep(t *testing.T) {
 			"an order":  w.client.Post("/v1/orders", fmt.Sprint("away-", i), service.OrderBody),
 			"a payment": w.client.Pay("ord_00000000000000000000000000", "pm_card_visa", fmt.Sprint("away-", i)),
 		} {
-			wants(t, what+" with both stores away", resp, http.StatusServiceUnavailable, "unavailable")
+			service.Wants(t, what+" with both stores away", resp, http.StatusServiceUnavailable, "unavailable")
 			if resp.Took > 500*time.Millisecond { // 100 ms on a quiet machine
 				t.Errorf("%s: 503 took %s", what, resp.Took)
 			}
@@ -90,7 +90,7 @@ func (w *world) whileAway(all []*held) {
 	for _, h := range all {
 		if h.place.at <= s3 {
 			w.collect([]*held{h})
-			wants(w.t, h.String()+", while Postgres is away", h.first, http.StatusServiceUnavailable, "unavailable")
+			service.Wants(w.t, h.String()+", while Postgres is away", h.first, http.StatusServiceUnavailable, "unavailable")
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (w *world) comesBack(pg *embedded.Postgres) {
 		w.t.Fatal(err)
 	}
 	for _, c := range []*service.Client{w.client, w.other} {
-		took := until(w.t, "it serves again", func() bool { return c.Post("/v1/orders", newKey(), service.OrderBody).Status == http.StatusCreated })
+		took := service.Until(w.t, "it serves again", func() bool { return c.Post("/v1/orders", newKey(), service.OrderBody).Status == http.StatusCreated })
 		if took > 5*time.Second {
 			w.t.Errorf("it served again after %s", took)
 		}
@@ -142,7 +142,7 @@ func TestF12PostgresTurnsReadOnlyAtAnyStep(t *testing.T) {
 	all := w.holdEverywhere()
 	w.readOnly(true)
 	for _, c := range []*service.Client{w.client, w.other} {
-		until(t, "no session takes writes", func() bool { return w.refusesOrders(c, 30) })
+		service.Until(t, "no session takes writes", func() bool { return w.refusesOrders(c, 30) })
 	}
 	w.release()
 	w.collect(all)
@@ -153,10 +153,10 @@ func TestF12PostgresTurnsReadOnlyAtAnyStep(t *testing.T) {
 			if !again.Replayed() || !again.Same(h.first) {
 				t.Errorf("%s: a replay while nothing can be written: %s", h, again)
 			}
-			wants(t, "what it made", w.other.Get(h.first.Header.Get("Location")), http.StatusOK, "")
+			service.Wants(t, "what it made", w.other.Get(h.first.Header.Get("Location")), http.StatusOK, "")
 		}
 	}
-	wants(t, "/readyz", w.other.Get("/readyz"), http.StatusOK, "")
+	service.Wants(t, "/readyz", w.other.Get("/readyz"), http.StatusOK, "")
 	w.readOnly(false)
 	w.judge("F12", all, func(h *held) class {
 		if h.place.at == s8 && w.released.Sub(h.since) > 2*time.Second { // T2 ended by its own limits, and can't run again
@@ -171,7 +171,7 @@ func afterReadOnly(h *held) class {
 	switch {
 	case h.place.at <= s2:
 		return notStarted
-	case h.kind == aPayment && h.place.at <= s7:
+	case h.kind != anOrder && h.place.at <= s7:
 		return pending
 	}
 	return answered

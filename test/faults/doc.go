@@ -10,7 +10,9 @@
 //	S4  T1's COMMIT                              S9   publishing to Redis
 //	S5  the provider is being called             S10  writing to the socket
 //
-// An order, whose effect is in the database alone, has S1, S2, S4, S9 and S10: its one transaction is T1, sent whole.
+// Captures, voids, refunds, and giving up the key of a payment, which refunds it, pass the same steps. An order, whose effect is in
+// the database alone, has S1, S2, S4, S9 and S10: its one transaction is T1, sent whole. Which faults happen to which of them the
+// matrix says in its legend: those that end a process, a store or a call to all, the others to payments and orders.
 //
 // What a fault leaves of one request falls into a class, and the class says what the retry must see (judge_test.go):
 //
@@ -24,7 +26,7 @@
 //
 // Two more are for requests that a copy overtook, and for what outlasted its own transaction on a busy machine.
 //
-// Most tests hold one payment and one order at each place of those steps in one process, make the fault happen to all of
-// them at once, and look at each (held_test.go). The others send through proxies that break a connection at a chosen
+// Most tests hold one request of each kind at each place of those steps in one process, make the fault happen to all of
+// them at once, and look at each (held_test.go, kinds_test.go). The others send through proxies that break a connection at a chosen
 // message (package proxy).
 package faults

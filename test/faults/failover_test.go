@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
 	"github.com/payonce/payonce/migrations"
 	"github.com/payonce/payonce/test/check"
 	"github.com/payonce/payonce/test/service"
@@ -62,14 +62,14 @@ func TestF13AFailoverThatLosesAcknowledgedCommits(t *testing.T) {
 func (w *world) runsAgain(t *testing.T, h *held) {
 	t.Helper()
 	var last service.Response
-	until(t, h.String()+": the retry runs again", func() bool { // for up to a second a cache may not have heard of the new timeline
+	service.Until(t, h.String()+": the retry runs again", func() bool { // for up to a second a cache may not have heard of the new timeline
 		last = w.retry(h)
 		return outcome(last) && w.traces(h.key).records == 1
 	})
 	if h.kind == aPayment && outcome(h.first) && h.first.Field("id") != last.Field("id") {
 		t.Errorf("%s: first %s\nretry %s", h, h.first, last)
 	}
-	w.once(t, h.kind, h.key, last)
+	w.once(t, h, last)
 }
 
 // replacePostgres changes the folder of a server that has crashed, and starts it again there.
@@ -83,7 +83,7 @@ func (w *world) replacePostgres(pg *embedded.Postgres, change func()) {
 		w.t.Fatal(err)
 	}
 	for _, c := range []*service.Client{w.client, w.other} {
-		insist(w.t, "it serves again", func() service.Response { return c.Post("/v1/orders", newKey(), service.OrderBody) })
+		service.Insist(w.t, "it serves again", func() service.Response { return c.Post("/v1/orders", newKey(), service.OrderBody) })
 	}
 }
 

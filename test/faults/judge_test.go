@@ -26,25 +26,30 @@ const (
 
 // traces are what stands in Postgres under one key.
 type traces struct {
-	records, running, status, fence            int64 // of idempotency_keys
-	payments, processing, succeeded, capturing int64 // of payments and their ledger entries
-	orders                                     int64
+	records, running, status, fence int64 // of idempotency_keys
+	// The rows of its effect, those of them without an outcome and those that succeeded, and their ledger entries.
+	effects, unknown, made, entries int64
 }
 
-const sqlTraces = `SELECT count(k.*), count(k.*) FILTER (WHERE k.state = 'in_progress'), coalesce(max(k.status), 0), coalesce(max(k.fence), 0),
-	count(p.*), count(p.*) FILTER (WHERE p.status = 'processing'), count(p.*) FILTER (WHERE p.status = 'succeeded'),
-	count(e.*), count(o.*)
-	FROM (SELECT $1::bytea AS key_hash) q
-	LEFT JOIN idempotency_keys k ON k.key_hash = q.key_hash
-	LEFT JOIN payments p ON p.idempotency_key_hash = q.key_hash
-	LEFT JOIN captures c ON c.merchant_id = p.merchant_id AND c.payment_id = p.id
-	LEFT JOIN ledger_entries e ON e.merchant_id = c.merchant_id AND e.source_id = c.id
-	LEFT JOIN orders o ON o.merchant_id = k.merchant_id AND o.id = k.resource_id`
+const sqlTraces = `WITH effect AS (
+		SELECT merchant_id, id, status = 'processing' AS unknown, status = 'succeeded' AS made FROM payments WHERE idempotency_key_hash = $1
+		UNION ALL SELECT merchant_id, id, status = 'pending', status = 'succeeded' FROM captures WHERE key_hash = $1
+		UNION ALL SELECT merchant_id, id, status = 'pending', status = 'succeeded' FROM refunds WHERE key_hash = $1
+		UNION ALL SELECT merchant_id, id, status = 'pending', status = 'succeeded' FROM voids WHERE key_hash = $1
+		UNION ALL SELECT o.merchant_id, o.id, false, true FROM orders o JOIN idempotency_keys k
+			ON k.merchant_id = o.merchant_id AND k.resource_id = o.id WHERE k.key_hash = $1
+	), entry AS (
+		SELECT e.id FROM effect x JOIN ledger_entries e ON e.merchant_id = x.merchant_id AND (e.source_id = x.id
+			OR e.source_id IN (SELECT c.id FROM captures c WHERE c.merchant_id = x.merchant_id AND c.payment_id = x.id))
+	) SELECT r.*, x.*, (SELECT count(*) FROM entry) FROM
+		(SELECT count(*), count(*) FILTER (WHERE state = 'in_progress'), coalesce(max(status), 0), coalesce(max(fence), 0)
+			FROM idempotency_keys WHERE key_hash = $1) r,
+		(SELECT count(*), count(*) FILTER (WHERE unknown), count(*) FILTER (WHERE made) FROM effect) x`
 
 func (w *world) traces(key string) (t traces) {
 	w.t.Helper()
 	err := w.db.QueryRowContext(context.Background(), sqlTraces, hashOf(key)).Scan(&t.records, &t.running, &t.status, &t.fence,
-		&t.payments, &t.processing, &t.succeeded, &t.capturing, &t.orders)
+		&t.effects, &t.unknown, &t.made, &t.entries)
 	if err != nil {
 		w.t.Errorf("read what stands under a key: %v", err)
 	}
@@ -54,24 +59,20 @@ func (w *world) traces(key string) (t traces) {
 // none: nothing of the key is there.
 func (t traces) none() bool { return t == traces{} }
 
-// open: begun, by whomever, and not at its end, or at the end that only says so.
+// open: begun, by any request, and not at its end, or at the end that only says so.
 func (t traces) open() bool {
-	return t.records == 1 && t.payments == 1 && ((t.running == 1 && t.processing == 1 && t.capturing == 0) || t.accepted())
+	return t.records == 1 && t.effects == 1 && ((t.running == 1 && t.unknown == 1 && t.entries == 0) || t.accepted())
 }
 
 // accepted: ended with 202, whether or not it is known by now what came of it.
 func (t traces) accepted() bool {
-	resolved := t.succeeded == 1 && t.capturing == 1
-	return t.running == 0 && t.status == http.StatusAccepted && (resolved || (t.processing == 1 && t.capturing == 0))
+	return t.running == 0 && t.status == http.StatusAccepted && ((t.made == 1 && t.unknown == 0) || (t.unknown == 1 && t.entries == 0))
 }
 
 // whole: at its end, with its effect once.
 func (t traces) whole(k kind) bool {
-	completed := t.records == 1 && t.running == 0 && t.status == http.StatusCreated
-	if k == anOrder {
-		return completed && t.orders == 1 && t.payments == 0
-	}
-	return completed && t.payments == 1 && t.succeeded == 1 && t.capturing == 1
+	s := k.spec()
+	return t.records == 1 && t.running == 0 && t.status == int64(s.made) && t.effects == 1 && t.made == 1 && t.entries == s.entries
 }
 
 // stands tells whether what is there is what the class says.
@@ -90,8 +91,8 @@ func (t traces) stands(c class, k kind) bool {
 	return false
 }
 
-// answers tells whether a client may see this when its request is in this class.
-func (c class) answers(resp service.Response) bool {
+// answers tells whether a client may see this when its request, which makes what made says, is in this class.
+func (c class) answers(resp service.Response, made int) bool {
 	away := resp.Err != nil || resp.Status == http.StatusServiceUnavailable
 	switch c {
 	case notStarted:
@@ -99,13 +100,13 @@ func (c class) answers(resp service.Response) bool {
 	case pending:
 		return away || resp.Status == http.StatusAccepted
 	case commitUnknown:
-		return away || resp.Status == http.StatusCreated
+		return away || resp.Status == made
 	case done:
 		return resp.Err != nil
 	case answered:
-		return resp.Status == http.StatusCreated
+		return resp.Status == made
 	case overtaken, outlasted:
-		return (c == outlasted && pending.answers(resp)) || resp.Status == http.StatusCreated || resp.Code() == "idempotency-request-in-flight"
+		return (c == outlasted && pending.answers(resp, made)) || resp.Status == made || resp.Code() == "idempotency-request-in-flight"
 	}
 	return false
 }
@@ -177,7 +178,8 @@ func (a *after) String() string { return fmt.Sprintf("%s (%s)", a.held, a.want) 
 // verify holds one request to its class.
 func (w *world) verify(t *testing.T, a *after) {
 	t.Helper()
-	if !a.want.answers(a.first) {
+	made := a.kind.spec().made
+	if !a.want.answers(a.first, made) {
 		t.Errorf("%s: the client saw %s", a, a.first)
 	}
 	if a.first.Status == http.StatusServiceUnavailable && a.first.Header.Get("Retry-After") == "" {
@@ -189,10 +191,10 @@ func (w *world) verify(t *testing.T, a *after) {
 	if a.want == pending {
 		refused(t, a)
 	}
-	last := insist(t, a.String()+" gets its outcome", func() service.Response { return w.retry(a.held) })
+	last := service.Insist(t, a.String()+" gets its outcome", func() service.Response { return w.retry(a.held) })
 	// 202 is for what the provider didn't know yet when it was asked.
 	begun := a.want == pending || (a.traces.open() && (a.want == commitUnknown || a.want == outlasted))
-	if last.Status != http.StatusCreated && (last.Status != http.StatusAccepted || !begun) {
+	if last.Status != made && (last.Status != http.StatusAccepted || !begun) {
 		t.Errorf("%s: the retry got %s", a, last)
 	}
 	switch a.want {
@@ -202,7 +204,7 @@ func (w *world) verify(t *testing.T, a *after) {
 		}
 	case notStarted, pending, commitUnknown, outlasted:
 	}
-	w.once(t, a.kind, a.key, last)
+	w.once(t, a.held, last)
 }
 
 // refused: while the lease lasts a retry is told so, and for how long.
@@ -211,24 +213,28 @@ func refused(t *testing.T, a *after) {
 	if outcome(a.early) { // the lease was over, or the outcome is a 202
 		return
 	}
-	wants(t, a.String()+", while the lease lasts", a.early, http.StatusConflict, "idempotency-request-in-flight")
+	service.Wants(t, a.String()+", while the lease lasts", a.early, http.StatusConflict, "idempotency-request-in-flight")
 	if after, err := strconv.Atoi(a.early.Header.Get("Retry-After")); err != nil || after < 1 {
 		t.Errorf("%s: Retry-After is %q", a, a.early.Header.Get("Retry-After"))
 	}
 }
 
 // once: the effect is there, once, whatever it took to get there.
-func (w *world) once(t *testing.T, k kind, key string, last service.Response) {
+func (w *world) once(t *testing.T, h *held, last service.Response) {
 	t.Helper()
-	if k == anOrder {
-		if now := w.traces(key); !now.whole(anOrder) {
+	if h.kind == anOrder {
+		if now := w.traces(h.key); !now.whole(anOrder) {
 			t.Errorf("%+v is in Postgres", now)
 		}
 		return
 	}
-	until(t, "the payment is resolved", func() bool { return w.traces(key).succeeded == 1 })
-	if n := w.chargesOf(last); n != 1 {
-		t.Errorf("%d charges for %s", n, last)
+	service.Until(t, h.String()+" is resolved", func() bool { return w.traces(h.key).made == 1 })
+	if now := w.traces(h.key); now.effects != 1 || now.entries != h.kind.spec().entries {
+		t.Errorf("%s: %+v is in Postgres", h, now)
+	}
+	w.moved(t, h, last)
+	if h.kind == aKeyCancel {
+		w.givenUp(t, h)
 	}
 }
 
@@ -241,12 +247,4 @@ func (w *world) chargesOf(resp service.Response) (n int) {
 		}
 	}
 	return n
-}
-
-// wants fails unless the answer has this status and, for problems, this code.
-func wants(t testing.TB, what string, resp service.Response, status int, code string) {
-	t.Helper()
-	if resp.Status != status || resp.Code() != code {
-		t.Errorf("%s: want %d %s, got %s", what, status, code, resp)
-	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/payonce/payonce/test/service"
 )
 
-// Nobody reads what the process logs: its pipe is full, and so is its queue. No request waits for that, or is lost.
-func TestF26ALogThatNobodyReads(t *testing.T) {
+// The process's log is not read: its pipe is full, and so is its queue. No request waits for that, or is lost.
+func TestF26ALogThatIsNotRead(t *testing.T) {
 	t.Parallel()
 	w := open(t, options{env: unhurried()})
 	unblock := w.harmed.BlockLog()
@@ -33,10 +33,13 @@ func TestF26ALogThatNobodyReads(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	unblock()
-	until(t, "the log is read again, and lines are missing", func() bool {
+	service.Until(t, "the log is read again, and lines are missing", func() bool {
 		lines := strings.Count(w.harmed.Log(), `"/healthz"`)
 		return lines > 1000 && lines < flood
 	})
+	if w.harmed.Metric("payonce_log_lines_dropped_total") == 0 {
+		t.Error("the metrics don't count the lines that are missing")
+	}
 	w.judge("F26", all, func(*held) class { return answered })
 }
 
@@ -60,10 +63,10 @@ func TestF26ALogWhoseDiskIsFull(t *testing.T) {
 		_ = command.Wait()
 	}()
 	c := w.other.Via("http://" + address)
-	until(t, "it listens", func() bool { return c.Get("/readyz").Status == http.StatusOK })
+	service.Until(t, "it listens", func() bool { return c.Get("/readyz").Status == http.StatusOK })
 	key, order := newKey(), w.other.CreateOrder()
 	first := c.Pay(order, "pm_card_visa", key)
-	wants(t, "with a full log disk", first, http.StatusCreated, "")
+	service.Wants(t, "with a full log disk", first, http.StatusCreated, "")
 	again := w.pay(order, "pm_card_visa", key)
 	if !again.Replayed() || !again.Same(first) {
 		t.Errorf("first %s\nretry %s", first, again)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/payonce/payonce/test/service"
 	"github.com/payonce/payonce/test/stores"
 )
 
@@ -42,7 +43,7 @@ func TestF5TwoRedisPrimariesAtAnyStep(t *testing.T) {
 	w.survivor.Options.RedisURL = kept
 	w.survivor.Restart()
 	for _, h := range all {
-		took := until(t, h.String()+": it replays", func() bool { return w.retry(h).Replayed() })
+		took := service.Until(t, h.String()+": it replays", func() bool { return w.retry(h).Replayed() })
 		if took > 5*time.Second { // a second for a hint that was left over, the rest for a busy machine
 			t.Errorf("%s: it replayed after %s", h, took)
 		}
@@ -62,15 +63,15 @@ func (w *world) besideCopies(all []*held) {
 			}
 		case h.place.at <= s2:
 			if copied.Status != http.StatusCreated {
-				w.t.Errorf("a copy beside %s, of which nobody knows: %s", h, copied)
+				w.t.Errorf("a copy beside %s, which is not known yet: %s", h, copied)
 			}
 		default:
-			wants(w.t, "a copy beside "+h.String(), copied, http.StatusConflict, "idempotency-request-in-flight")
+			service.Wants(w.t, "a copy beside "+h.String(), copied, http.StatusConflict, "idempotency-request-in-flight")
 		}
 	}
 }
 
-// afterCopies: whoever went first, both have the same answer.
+// afterCopies: whichever went first, both have the same answer.
 func afterCopies(*held) class { return answered }
 
 func flush(t *testing.T, url string) {

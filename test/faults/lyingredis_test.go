@@ -16,7 +16,7 @@ import (
 	"github.com/payonce/payonce/test/stores"
 )
 
-// Redis does as it is told, and nobody hears of it: its own hint is never held against a request.
+// Redis does as it is told, and its reply is lost: its own hint is never held against a request.
 func TestF7RedisDidItAndItsReplyIsLost(t *testing.T) {
 	t.Parallel()
 	w := open(t, options{})
@@ -25,13 +25,13 @@ func TestF7RedisDidItAndItsReplyIsLost(t *testing.T) {
 		for range 3 {
 			lost := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "GET idem:"})
 			made := w.client.Post("/v1/orders", newKey(), service.OrderBody)
-			wants(c.T, "an order whose hint nobody heard of", made, http.StatusCreated, "")
+			service.Wants(c.T, "an order whose hint had no reply", made, http.StatusCreated, "")
 			paying := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "GET idem:"})
 			key := newKey()
-			unknown := w.client.Pay(made.Field("id"), "pm_nobody_knows", key)
-			wants(c.T, "a request that spends no key", unknown, http.StatusUnprocessableEntity, "provider-rejected")
+			unknown := w.client.Pay(made.Field("id"), "pm_not_known", key)
+			service.Wants(c.T, "a request that spends no key", unknown, http.StatusUnprocessableEntity, "provider-rejected")
 			corrected := w.client.Pay(made.Field("id"), "pm_card_visa", key)
-			wants(c.T, "corrected at once", corrected, http.StatusCreated, "")
+			service.Wants(c.T, "corrected at once", corrected, http.StatusCreated, "")
 			if lost.Hits() != 1 || paying.Hits() != 1 {
 				c.Errorf("%d and %d replies were lost", lost.Hits(), paying.Hits())
 			}
@@ -39,15 +39,15 @@ func TestF7RedisDidItAndItsReplyIsLost(t *testing.T) {
 		}
 	})
 	in(t, "F7", s9, func(c *cell) {
-		h := w.hold(place{at: s9, name: "its outcome is to be published", hold: announced(idempotency.StepCommitted)}, aPayment, w.newOrder())
+		h := w.hold(place{at: s9, name: "its outcome is to be published", hold: announced(idempotency.StepCommitted)}, aPayment)
 		lost := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "SET idem:"})
 		w.harmed.ReleaseStep(idempotency.StepCommitted)
 		w.collect([]*held{h})
-		wants(c.T, "the payment", h.first, http.StatusCreated, "")
+		service.Wants(c.T, "the payment", h.first, http.StatusCreated, "")
 		if again := w.retry(h); !again.Replayed() || !again.Same(h.first) {
 			c.Errorf("replay: %s", again)
 		}
-		until(c.T, "the reply is lost", func() bool { return lost.Hits() == 1 })
+		service.Until(c.T, "the reply is lost", func() bool { return lost.Hits() == 1 })
 		c.hit()
 	})
 }
@@ -61,7 +61,7 @@ func TestF8RedisRepliesAreFalsified(t *testing.T) {
 		for _, lie := range []proxy.Kind{proxy.SwapReply, proxy.TruncateReply, proxy.AlterReply} {
 			paid, key := w.newOrder(), newKey()
 			first := w.pay(paid, "pm_card_visa", key)
-			wants(c.T, "the payment", first, http.StatusCreated, "")
+			service.Wants(c.T, "the payment", first, http.StatusCreated, "")
 			told, bad := w.toRedis.Arm(proxy.Fault{Kind: lie}), badValues(c.T, w.harmed)
 			again := w.client.Pay(paid, "pm_card_visa", key)
 			if !again.Replayed() || !again.Same(first) {
@@ -92,19 +92,28 @@ func TestF8ALyingRedisIsNotBelieved(t *testing.T) {
 			var firsts [2]service.Response
 			for i, client := range clients {
 				firsts[i] = client.Pay(orders[i], "pm_card_visa", "lie-"+name)
-				wants(c.T, "payment", firsts[i], http.StatusCreated, "")
+				service.Wants(c.T, "payment", firsts[i], http.StatusCreated, "")
 			}
-			tamper(c.T, admin, lie)
-			bad := badValues(c.T, w.harmed)
-			for i, client := range clients {
-				again := client.At(w.harmed).Pay(orders[i], "pm_card_visa", "lie-"+name)
-				if !again.Replayed() || !again.Same(firsts[i]) {
-					c.Errorf("%s: replay: %s", name, again)
+			counted := 0.0
+			for try := range 5 { // a Redis that is too slow to answer on a busy machine is passed by, and not read
+				if try > 0 {
+					publishAgain(c.T, admin, func(i int) { clients[i].Pay(orders[i], "pm_card_visa", "lie-"+name) })
 				}
-				c.hit()
+				tamper(c.T, admin, lie)
+				bad := badValues(c.T, w.harmed)
+				for i, client := range clients {
+					again := client.At(w.harmed).Pay(orders[i], "pm_card_visa", "lie-"+name)
+					if !again.Replayed() || !again.Same(firsts[i]) {
+						c.Errorf("%s: replay: %s", name, again)
+					}
+				}
+				if counted = badValues(c.T, w.harmed) - bad; counted >= 2 {
+					break
+				}
 			}
-			if n := badValues(c.T, w.harmed) - bad; n != 2 {
-				c.Errorf("%s: %v bad values were counted, want 2", name, n)
+			c.hit()
+			if counted != 2 {
+				c.Errorf("%s: %v bad values were counted, want 2", name, counted)
 			}
 		}
 	})
@@ -131,12 +140,22 @@ func altered(value []byte, at int) []byte {
 	return value
 }
 
+// publishAgain lets two replays bring their outcomes back into an empty Redis.
+func publishAgain(t *testing.T, admin *redis.Client, replay func(i int)) {
+	t.Helper()
+	if err := admin.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	replay(0)
+	replay(1)
+}
+
 // tamper replaces the two stored outcomes by what lie makes of them.
 func tamper(t *testing.T, admin *redis.Client, lie func([2][]byte) [2][]byte) {
 	t.Helper()
 	ctx := context.Background()
 	var names []string
-	until(t, "both outcomes are published", func() bool {
+	service.Until(t, "both outcomes are published", func() bool {
 		var err error
 		if names, err = admin.Keys(ctx, "idem:*").Result(); err != nil {
 			t.Fatal(err)
@@ -161,5 +180,5 @@ func tamper(t *testing.T, admin *redis.Client, lie func([2][]byte) [2][]byte) {
 // badValues is how many values were refused for what they were.
 func badValues(t *testing.T, s *service.Service) float64 {
 	t.Helper()
-	return series(t, metrics(t, s), `payonce_redis_failures_total{outcome="bad_value:`)
+	return series(t, s.Metrics(), `payonce_redis_failures_total{outcome="bad_value:`)
 }

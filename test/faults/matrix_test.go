@@ -1,5 +1,12 @@
 package faults
 
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
 // step is one of S1 to S10 (see the package's comment).
 type step int
 
@@ -23,13 +30,14 @@ type row struct {
 	steps  []step
 	others string // why there is nothing to do at the other steps
 	stand  string // what stands in for the real thing, where that can't be had
+	kinds  []kind // of requests; nil: payments, and orders where they pass
 }
 
 // matrix is every cell that a whole run must hit. A fault without steps is not tested here yet.
 func matrix() []row {
 	return []row{
 		{
-			fault: "F1", title: "kill -9 of a replica", steps: everyStep(),
+			fault: "F1", title: "kill -9 of a replica", kinds: everyKind(), steps: everyStep(),
 			stand: "the death of its machine as well: its connections are reset, with what was on its way",
 		},
 		{
@@ -57,7 +65,7 @@ func matrix() []row {
 			fault: "F8", title: "Redis returns a wrong value", steps: []step{s2},
 			others: "values are read at S2 only",
 		},
-		{fault: "F9", title: "Postgres crashes and restarts", steps: everyStep()},
+		{fault: "F9", title: "Postgres crashes and restarts", kinds: everyKind(), steps: everyStep()},
 		{
 			fault: "F10", title: "Postgres slow: locks, IO", steps: []step{s1, s3, s4, s7, s8},
 			others: "S2, S5, S6, S9, S10 don't ask Postgres",
@@ -76,29 +84,29 @@ func matrix() []row {
 			stand: "an earlier copy of the data folder, recovered onto a new timeline: what a promoted standby that lagged has",
 		},
 		{
-			fault: "F14", title: "network cut before bytes leave", steps: []step{s1, s2, s3, s4, s5, s7, s8, s9, s10},
+			fault: "F14", title: "network cut before bytes leave", kinds: everyKind(), steps: []step{s1, s2, s3, s4, s5, s7, s8, s9, s10},
 			others: "at S6 the bytes are the provider's answer: F15",
 			stand:  "proxies that reset connections at a chosen message, in place of cables; so at F15 and F16",
 		},
 		{
-			fault: "F15", title: "cut after the peer acted, reply lost", steps: []step{s2, s3, s4, s6, s8, s9, s10},
-			others: "at S1 nobody acted; the provider acts at S6; T2 is one batch, whose reply is COMMIT's: S8",
+			fault: "F15", title: "cut after the peer acted, reply lost", kinds: everyKind(), steps: []step{s2, s3, s4, s6, s8, s9, s10},
+			others: "at S1 no peer has acted; the provider acts at S6; T2 is one batch, whose reply is COMMIT's: S8",
 		},
 		{
 			fault: "F16", title: "reset in the middle of the response", steps: []step{s2, s3, s4, s6, s8, s9, s10},
 			others: "as F15",
 		},
-		{fault: "F17", title: "the client hangs up", steps: everyStep()},
+		{fault: "F17", title: "the client hangs up", kinds: everyKind(), steps: everyStep()},
 		{
-			fault: "F18", title: "provider timeout, not charged", steps: []step{s5},
+			fault: "F18", title: "provider timeout, not charged", kinds: outside(), steps: []step{s5},
 			others: "it is a fault of the call on its way",
 		},
 		{
-			fault: "F19", title: "provider timeout, charged", steps: []step{s6},
+			fault: "F19", title: "provider timeout, charged", kinds: outside(), steps: []step{s6},
 			others: "it is a fault of the provider's answer",
 		},
 		{
-			fault: "F20", title: "provider 5xx, garbage, wrong amount, 50 MB", steps: []step{s6},
+			fault: "F20", title: "provider 5xx, garbage, wrong amount, 50 MB", kinds: outside(), steps: []step{s6},
 			others: "as F19",
 			stand:  "a server before the simulator that says something else; the simulator stands for the provider everywhere",
 		},
@@ -121,12 +129,12 @@ func matrix() []row {
 			stand: "a small file system in memory: ENOSPC is the kernel's own",
 		},
 		{fault: "F26", title: "stdout blocked, log disk full", steps: everyStep()},
-		{fault: "F27", title: "SIGTERM with requests in flight", steps: everyStep()},
-		{fault: "F28", title: "SIGSTOP beyond the lease, then SIGCONT", steps: everyStep()},
-		{fault: "F29", title: "2-500 copies at once over 2 replicas", steps: everyStep()},
+		{fault: "F27", title: "SIGTERM with requests in flight", kinds: everyKind(), steps: everyStep()},
+		{fault: "F28", title: "SIGSTOP beyond the lease, then SIGCONT", kinds: everyKind(), steps: everyStep()},
+		{fault: "F29", title: "2-500 copies at once over 2 replicas", kinds: everyKind(), steps: everyStep()},
 		{fault: "F30", title: "same key, other body, at once", steps: everyStep()},
 		{
-			fault: "F31", title: "deadlock or serialization failure", steps: []step{s3, s4, s7, s8},
+			fault: "F31", title: "deadlock or serialization failure", kinds: everyKind(), steps: []step{s3, s4, s7, s8},
 			others: "only a transaction's statements (S3, S7) and COMMIT (S4, S8) can lose a race",
 			stand:  "triggers that raise 40001 and 40P01 so many times, beside one real deadlock",
 		},
@@ -140,7 +148,45 @@ func matrix() []row {
 			stand: "the new version is this one with another format of values in Redis and a migration more",
 		},
 		{fault: "F35", title: "Redis and Postgres both down", steps: everyStep()},
+		{
+			fault: "F36", title: "a part of a batch arrives, the rest never", steps: []step{s3, s4, s7, s8},
+			others: "only transactions are sent in batches; those of recovery and cleanup are cut in idempotency/postgres/stuck_test.go",
+			stand:  "a proxy that keeps the server's connection open, in place of a network that drops packets",
+		},
+		{
+			fault: "F37", title: "provider shows a state on the way", steps: []step{s5, s6},
+			others: "it shows when a call on its way (S5), or one that wasn't answered (S6), is looked up",
+		},
+		{
+			fault: "F38", title: "provider's list too long, or failing", steps: []step{s5, s6},
+			others: "the list is read when an unanswered call is looked up: not charged (S5) or charged (S6)",
+			stand:  "15,000 declined intents of the same seconds",
+		},
+		{
+			fault: "F39", title: "the database's own defaults", steps: []step{s3, s4, s7, s8},
+			others: "they don't depend on it; each default by itself, and what is refused at start: idempotency/postgres/session",
+		},
+		{
+			fault: "F40", title: "a stricter release takes over", steps: everyStep(),
+			stand: "the stricter release is this one with a rule more, and another computation of fingerprints",
+		},
+		{fault: "F41", title: "the client gives up on a key", steps: everyStep(), kinds: everyKind()},
+		{
+			fault: "F42", title: "webhooks: sender, receiver or a store dies", steps: []step{s4, s5, s6, s9},
+			others: "a delivery is claimed (S4), sent (S5), answered (S6) and recorded (S9); receivers that hang, lie and redirect: notifications",
+		},
 	}
 }
 
 func everyStep() []step { return []step{s1, s2, s3, s4, s5, s6, s7, s8, s9, s10} }
+
+func TestReadmeCountsTheFaultsOfTheMatrix(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%d faults (crashes", len(matrix())); !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not say %q", want)
+	}
+}

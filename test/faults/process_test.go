@@ -12,16 +12,16 @@ import (
 )
 
 // A replica is killed while it holds requests at every step. Another one refuses their copies until the lease ends, and
-// brings them to their end although nobody asks again; what had not begun begins with the retry.
+// brings them to their end although no client asks again; what had not begun begins with the retry.
 func TestF1AReplicaKilledAtAnyStep(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{})
-	all := w.holdEverywhere()
+	w := open(t, options{harmed: roomy()})
+	all := w.holdEverywhere(everyKind()...)
 	w.harmed.Kill()
 	w.toPostgres.ResetAll() // a dead machine's connections break, with what was on its way
 	w.arrive()
 	w.judgeAfter("F1", all, (*held).left, func() {
-		until(t, "recovery ends what had begun", func() bool {
+		service.Until(t, "recovery ends what had begun", func() bool {
 			return w.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress'") == 0
 		})
 		if n := w.number("SELECT count(*) FROM idempotency_keys WHERE fence > 2"); n != 0 {
@@ -33,13 +33,13 @@ func TestF1AReplicaKilledAtAnyStep(t *testing.T) {
 // All that was accepted is answered, and nothing is left for others to finish.
 func TestF27SIGTERMWithRequestsAtEveryStep(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{env: unhurried()})
-	all := w.holdEverywhere()
+	w := open(t, options{env: unhurried(), harmed: roomy()})
+	all := w.holdEverywhere(everyKind()...)
 	w.harmed.Signal(syscall.SIGTERM)
-	until(t, "nobody is let in any more", func() bool { return w.client.Get("/healthz").Err != nil })
+	service.Until(t, "no connection is accepted any more", func() bool { return w.client.Get("/healthz").Err != nil })
 	w.release()
 	w.collect(all)
-	if code := w.harmed.Stop(); code != 0 {
+	if code := w.harmed.Wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if n := w.number("SELECT count(*) FROM idempotency_keys WHERE state = 'in_progress' OR fence > 1"); n != 0 {
@@ -52,13 +52,13 @@ func TestF27SIGTERMWithRequestsAtEveryStep(t *testing.T) {
 // changes nothing, and answers with what was stored.
 func TestF28AProcessFrozenBeyondItsLeaseAtAnyStep(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{env: settings("COMPLETION_BUDGET", "10s", "IDEMPOTENCY_LEASE", "15s")})
-	all := w.holdEverywhere()
+	w := open(t, options{env: settings("COMPLETION_BUDGET", "10s", "IDEMPOTENCY_LEASE", "15s"), harmed: roomy()})
+	all := w.holdEverywhere(everyKind()...)
 	w.harmed.Freeze()
 	w.arrive() // the network and the peers are awake
 	outcomes := map[*held]service.Response{}
 	for _, h := range all {
-		outcomes[h] = insist(t, h.String()+": others have its outcome", func() service.Response { return w.retry(h) })
+		outcomes[h] = service.Insist(t, h.String()+": others have its outcome", func() service.Response { return w.retry(h) })
 		if len(h.answer) > 0 {
 			t.Errorf("%s: a frozen process answered", h)
 		}
@@ -81,7 +81,7 @@ func TestF28AProcessFrozenBeyondItsLeaseAtAnyStep(t *testing.T) {
 		if now := w.traces(h.key); now.fence != 1 && now.fence != 2 {
 			c.Errorf("%s: %+v after one takeover", h, now)
 		}
-		w.once(c.T, h.kind, h.key, outcomes[h])
+		w.once(c.T, h, outcomes[h])
 	})
 }
 
@@ -103,7 +103,7 @@ func TestF32APanicAtAnyStep(t *testing.T) {
 		{s4, idempotency.StepClaimed, pending, ""},
 		{s5, idempotency.StepCalling, pending, ""},
 		{s6, idempotency.StepAnswered, pending, ""},
-		{s7, idempotency.StepSettling, pending, ""},
+		{s7, idempotency.StepCompleting, pending, ""},
 		{s9, idempotency.StepCommitted, done, done},
 		{s10, idempotency.StepPublished, done, done},
 	} {
@@ -122,10 +122,10 @@ var errPanicked = errors.New("500")
 // panics sends a request that panics at a step.
 func (w *world) panics(p place, k kind, at idempotency.Step) *held {
 	w.t.Helper()
-	h := &held{place: p, kind: k, order: w.newOrder(), key: newKey(), answer: make(chan service.Response, 1)}
+	h := &held{place: p, subject: w.newSubject(k, "pm_card_visa"), key: newKey(), answer: make(chan service.Response, 1)}
 	w.harmed.PanicAt(at)
 	resp := h.send(w.t.Context(), w.client)
-	wants(w.t, p.name, resp, http.StatusInternalServerError, "internal")
+	service.Wants(w.t, p.name, resp, http.StatusInternalServerError, "internal")
 	h.answer <- service.Response{Err: errPanicked}
 	return h
 }

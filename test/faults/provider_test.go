@@ -33,10 +33,12 @@ func TestF18TheProviderIsSilentAndDidNotCharge(t *testing.T) {
 		}
 		w.toProvider.ResetAll() // what was on its way never arrives
 		held.Release()
+		asked := w.areUnknown(c, "timeout_not_done", "", proxy.HoldRequest)
 		for _, u := range []unresolved{slow, lost} {
 			w.resolves(c, u)
 			c.hit()
 		}
+		w.resolveLater(c, asked)
 	})
 }
 
@@ -53,10 +55,12 @@ func TestF19TheProviderIsSilentAndCharged(t *testing.T) {
 			c.Error("the answer was not on its way for ever")
 		}
 		held.Release()
+		asked := w.areUnknown(c, "timeout_done", "reset_done", proxy.HoldReply)
 		for _, u := range []unresolved{slow, broken, lost} {
 			w.resolves(c, u)
 			c.hit()
 		}
+		w.resolveLater(c, asked)
 	})
 }
 
@@ -70,6 +74,7 @@ func TestF20TheProviderTalksNonsense(t *testing.T) {
 	}
 	in(t, "F20", s6, func(c *cell) {
 		var all []unresolved
+		var asked []*held
 		for name, f := range liar.falsehoods() {
 			before := liar.hits()
 			liar.lies(f.lie)
@@ -77,8 +82,11 @@ func TestF20TheProviderTalksNonsense(t *testing.T) {
 			if liar.hits() != before+1 {
 				c.Errorf("%s: it was not said", name)
 			}
+			if f.reason == unknownOutcome {
+				asked = append(asked, w.toldNonsense(c, liar, name, f)...)
+			}
 			// A healthy answer in between keeps the breaker closed.
-			wants(c.T, "another payment", w.client.Pay(w.newOrder(), "pm_card_visa", newKey()), http.StatusCreated, "")
+			service.Wants(c.T, "another payment", w.client.Pay(w.newOrder(), "pm_card_visa", newKey()), http.StatusCreated, "")
 		}
 		all = append(all, w.isUnknown(c, "500, and then an answer", "pm_sim_error_then_ok", unknownOutcome),
 			w.isUnknown(c, "a larger charge", "pm_sim_wrong_amount", needsReview))
@@ -86,10 +94,73 @@ func TestF20TheProviderTalksNonsense(t *testing.T) {
 			w.resolves(c, u)
 			c.hit()
 		}
+		w.resolveLater(c, asked)
 		if n := liar.asked.Load(); n != 0 {
 			c.Errorf("%d calls followed a redirect", n)
 		}
 	})
+}
+
+// areUnknown asks for each operation on payments where the provider, and then the network, keeps the answer back. A second fault
+// of the provider's is optional.
+func (w *world) areUnknown(c *cell, fault, second string, network proxy.Kind) (all []*held) {
+	c.Helper()
+	for _, k := range later() {
+		for _, name := range []string{fault, second} {
+			if name != "" {
+				all = append(all, w.isUnknownLater(c, "the provider: "+name, w.newSubject(k, "pm_sim_"+k.spec().name+"_"+name)))
+			}
+		}
+		s := w.newSubject(k, "pm_card_visa")
+		kept := w.toProvider.Arm(proxy.Fault{Kind: network, Match: k.spec().call})
+		all = append(all, w.isUnknownLater(c, "the network: "+string(network), s))
+		if kept.Hits() != 1 {
+			c.Errorf("%s: nothing was kept back", k)
+		}
+		if network == proxy.HoldRequest {
+			w.toProvider.ResetAll() // what was on its way never arrives
+		}
+		kept.Release()
+		service.Wants(c.T, "a payment, which keeps the breaker closed", w.client.Pay(w.newOrder(), "pm_card_visa", newKey()), http.StatusCreated, "")
+	}
+	return all
+}
+
+// toldNonsense asks for each operation on payments, and is told the same falsehood.
+func (w *world) toldNonsense(c *cell, l *liar, name string, f falsehood) (all []*held) {
+	c.Helper()
+	for _, k := range later() {
+		s, before := w.newSubject(k, "pm_card_visa"), l.hits()
+		l.lies(f.lie)
+		all = append(all, w.isUnknownLater(c, name, s))
+		if l.hits() != before+1 {
+			c.Errorf("%s: it was not said to a %s", name, k)
+		}
+	}
+	return all
+}
+
+// isUnknownLater asks for something of a payment whose outcome is not known at first.
+func (w *world) isUnknownLater(c *cell, what string, s subject) *held {
+	c.Helper()
+	h := &held{subject: s, place: place{name: what}, key: newKey()}
+	h.first = h.send(c.Context(), w.client)
+	service.Wants(c.T, h.String(), h.first, http.StatusAccepted, "")
+	return h
+}
+
+// resolveLater: at last each was done once, and its key keeps the first answer.
+func (w *world) resolveLater(c *cell, all []*held) {
+	c.Helper()
+	for _, h := range all {
+		w.once(c.T, h, h.first)
+		again := w.retry(h)
+		if !again.Replayed() || !again.Same(h.first) {
+			c.Errorf("%s: replay: %s", h, again)
+		}
+		c.passNothingOn(h.String(), h.first, again)
+		c.hit()
+	}
 }
 
 // unresolved is a payment whose outcome was not known at first.
@@ -103,7 +174,7 @@ func (w *world) isUnknown(c *cell, what, method, reason string) unresolved {
 	c.Helper()
 	u := unresolved{what: what, order: w.newOrder(), method: method, key: newKey(), reason: reason}
 	u.first = w.client.Pay(u.order, method, u.key)
-	wants(c.T, what, u.first, http.StatusAccepted, "")
+	service.Wants(c.T, what, u.first, http.StatusAccepted, "")
 	if u.first.Field("status") != "processing" || u.first.Field("status_reason") != reason {
 		c.Errorf("%s: the first answer: %s", what, u.first)
 	}
@@ -114,7 +185,7 @@ func (w *world) isUnknown(c *cell, what, method, reason string) unresolved {
 func (w *world) resolves(c *cell, u unresolved) {
 	c.Helper()
 	var now service.Response
-	until(c.T, u.what+": the payment is resolved", func() bool {
+	service.Until(c.T, u.what+": the payment is resolved", func() bool {
 		now = w.other.Get("/v1/payments/" + u.first.Field("id"))
 		switch status := now.Field("status"); status {
 		case "processing":
@@ -133,23 +204,29 @@ func (w *world) resolves(c *cell, u unresolved) {
 	if !again.Replayed() || !again.Same(u.first) {
 		c.Errorf("%s: replay: %s", u.what, again)
 	}
-	wants(c.T, "another key for the order", w.other.Pay(u.order, "pm_card_visa", newKey()), http.StatusConflict, "order-not-payable")
+	service.Wants(c.T, "another key for the order", w.other.Pay(u.order, "pm_card_visa", newKey()), http.StatusConflict, "order-not-payable")
 	if n := w.chargesOf(u.first); n != 1 {
 		c.Errorf("%s: %d charges for %s", u.what, n, u.first)
 	}
-	for _, resp := range []service.Response{u.first, now, again} {
+	c.passNothingOn(u.what, u.first, now, again)
+}
+
+// passNothingOn: no answer holds what the provider said.
+func (c *cell) passNothingOn(what string, answers ...service.Response) {
+	c.Helper()
+	for _, resp := range answers {
 		for name, values := range resp.Header {
 			if strings.Contains(strings.Join(values, " "), secretWord) {
-				c.Errorf("%s: the header %s passes on what the provider said", u.what, name)
+				c.Errorf("%s: the header %s passes on what the provider said", what, name)
 			}
 		}
 		if strings.Contains(string(resp.Body), secretWord) {
-			c.Errorf("%s: the body passes on what the provider said: %s", u.what, resp)
+			c.Errorf("%s: the body passes on what the provider said: %s", what, resp)
 		}
 	}
 }
 
-// A decline is an outcome: the same bytes for ever, nobody is asked again, and the order is free for another card.
+// A decline is an outcome: the same bytes for ever, the provider is not asked again, and the order is free for another card.
 func TestF21TheProviderDeclines(t *testing.T) {
 	t.Parallel()
 	w := open(t, options{})
@@ -157,7 +234,7 @@ func TestF21TheProviderDeclines(t *testing.T) {
 		for _, method := range []string{"pm_card_chargeDeclined", "pm_card_chargeDeclinedInsufficientFunds"} {
 			paid, key := w.newOrder(), newKey()
 			first := w.client.Pay(paid, method, key)
-			wants(c.T, "the first answer", first, http.StatusPaymentRequired, "payment-declined")
+			service.Wants(c.T, "the first answer", first, http.StatusPaymentRequired, "payment-declined")
 			sent := w.provider.Sent()
 			for _, at := range []*service.Client{w.client, w.other} {
 				if again := at.Pay(paid, method, key); !again.Replayed() || !again.Same(first) {
@@ -167,7 +244,7 @@ func TestF21TheProviderDeclines(t *testing.T) {
 			if w.provider.Sent() != sent {
 				c.Error("a replay asked the provider")
 			}
-			wants(c.T, "another card", w.pay(paid, "pm_card_visa", newKey()), http.StatusCreated, "")
+			service.Wants(c.T, "another card", w.pay(paid, "pm_card_visa", newKey()), http.StatusCreated, "")
 			c.hit()
 		}
 	})
@@ -180,7 +257,7 @@ func TestF22TheProviderHasForgottenItsKeys(t *testing.T) {
 	in(t, "F22", s5, func(c *cell) {
 		lost, sent := w.toProvider.Arm(proxy.Fault{Kind: proxy.CutRequest, Match: toPay}), w.provider.Sent()
 		u := w.isUnknown(c, "the call is lost", "pm_card_visa", unknownOutcome)
-		until(c.T, "a person is asked", func() bool {
+		service.Until(c.T, "a person is asked", func() bool {
 			now := w.other.Get("/v1/payments/" + u.first.Field("id"))
 			return now.Field("status") == "processing" && now.Field("status_reason") == needsReview
 		})

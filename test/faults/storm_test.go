@@ -25,16 +25,16 @@ func TestF29StormsOfCopiesExecuteOnce(t *testing.T) {
 }
 
 func (w *world) storm(c *cell, n int, k kind) {
-	h := &held{kind: k, order: w.newOrder(), key: newKey(), place: place{name: fmt.Sprintf("%d copies arrive", n)}}
+	h := &held{subject: w.newSubject(k, "pm_card_visa"), key: newKey(), place: place{name: fmt.Sprintf("%d copies arrive", n)}}
 	made := 0
-	for _, resp := range atOnce(n, func(i int) service.Response {
+	for _, resp := range service.AtOnce(n, func(i int) service.Response {
 		return h.send(context.Background(), w.replica(i))
 	}) {
 		if resp.Status == http.StatusCreated {
 			made++
 			continue
 		}
-		wants(c.T, h.String(), resp, http.StatusConflict, "idempotency-request-in-flight")
+		service.Wants(c.T, h.String(), resp, http.StatusConflict, "idempotency-request-in-flight")
 		if resp.Header.Get("Retry-After") == "" {
 			c.Error("409 without Retry-After")
 		}
@@ -43,11 +43,11 @@ func (w *world) storm(c *cell, n int, k kind) {
 		c.Errorf("%s: none was executed", h)
 	}
 	for i := range 2 {
-		again := insist(c.T, h.String(), func() service.Response { return h.send(context.Background(), w.replica(i)) })
+		again := service.Insist(c.T, h.String(), func() service.Response { return h.send(context.Background(), w.replica(i)) })
 		if again.Status != http.StatusCreated || !again.Replayed() {
 			c.Errorf("%s: retry: %s", h, again)
 		}
-		w.once(c.T, k, h.key, again)
+		w.once(c.T, h, again)
 	}
 	c.hit()
 }
@@ -62,17 +62,17 @@ func TestF29CopiesThatWaitDoNotTakeConnectionsFromOthers(t *testing.T) {
 		env: settings("PROVIDER_TIMEOUT", "20s", "IDEMPOTENCY_LEASE", "25s"), survivor: map[string]string{"DB_MAX_CONNS": "5"},
 	})
 	in(t, "F29", s6, func(c *cell) {
-		h := w.hold(place{at: s6, name: "the provider's answer is on its way", hold: called(proxy.HoldReply)}, aPayment, w.newOrder())
+		h := w.hold(place{at: s6, name: "the provider's answer is on its way", hold: called(proxy.HoldReply)}, aPayment)
 		const many = 200
 		waiting := make(chan []service.Response)
 		go func() {
-			waiting <- atOnce(many, func(i int) service.Response {
+			waiting <- service.AtOnce(many, func(i int) service.Response {
 				return h.send(context.Background(), w.replica(i), "Prefer", "wait=10")
 			})
 		}()
 		for range 25 {
-			for _, resp := range atOnce(4, func(int) service.Response { return w.order(newKey()) }) {
-				wants(c.T, "an order beside the copies", resp, http.StatusCreated, "")
+			for _, resp := range service.AtOnce(4, func(int) service.Response { return w.order(newKey()) }) {
+				service.Wants(c.T, "an order beside the copies", resp, http.StatusCreated, "")
 				if resp.Took > 3*time.Second {
 					c.Errorf("an order beside the copies took %s", resp.Took)
 				}
@@ -82,7 +82,7 @@ func TestF29CopiesThatWaitDoNotTakeConnectionsFromOthers(t *testing.T) {
 		w.collect([]*held{h})
 		applied := 0
 		for _, resp := range <-waiting {
-			wants(c.T, "a copy that waited", resp, http.StatusCreated, "")
+			service.Wants(c.T, "a copy that waited", resp, http.StatusCreated, "")
 			if resp.Header.Get("Preference-Applied") == "wait=10" {
 				applied++
 			}
@@ -90,7 +90,7 @@ func TestF29CopiesThatWaitDoNotTakeConnectionsFromOthers(t *testing.T) {
 		if h.first.Status != http.StatusCreated || applied != many {
 			c.Errorf("%d of %d waited for %s", applied, many, h.first)
 		}
-		w.once(c.T, aPayment, h.key, h.first)
+		w.once(c.T, h, h.first)
 		c.hit()
 	})
 }

@@ -45,7 +45,7 @@ func (w *world) bothReplay() {
 		for _, by := range [][2]*service.Client{{w.client, w.other}, {w.other, w.client}} {
 			key, order := newKey(), w.other.CreateOrder()
 			first := by[0].Pay(order, "pm_card_visa", key)
-			wants(w.t, "first", first, http.StatusCreated, "")
+			service.Wants(w.t, "first", first, http.StatusCreated, "")
 			for _, c := range []*service.Client{by[1], by[0]} {
 				if again := c.Pay(order, "pm_card_visa", key); !again.Replayed() || !again.Same(first) {
 					w.t.Errorf("first %s\nreplay %s", first, again)
@@ -64,7 +64,7 @@ func (w *world) bothReplay() {
 // that adds what this version knows nothing of.
 func nextVersion(t *testing.T) []string {
 	t.Helper()
-	value := filepath.Join(moduleRoot(t), "repository", "redis_value.go")
+	value := filepath.Join(moduleRoot(t), "idempotency", "redis", "value.go")
 	source, err := os.ReadFile(value)
 	if err != nil {
 		t.Fatal(err)

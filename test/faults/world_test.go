@@ -1,12 +1,12 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"maps"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -61,6 +61,7 @@ func (h *history) record(e check.Event) {
 // options say how a world differs from the usual one.
 type options struct {
 	database   string            // empty: one on the shared server
+	observer   string            // the database's address for the test itself; empty: the same
 	redis      string            // empty: one in the process
 	otherRedis string            // of the survivor; empty: the same
 	env        map[string]string // of both services
@@ -82,7 +83,7 @@ func settings(more ...string) map[string]string {
 	return env
 }
 
-// unhurried is for tests in which nobody waits for a lease to end: on a busy machine none does by itself, either.
+// unhurried is for tests that don't wait for a lease to end: on a busy machine none does by itself, either.
 func unhurried(more ...string) map[string]string {
 	return settings(append([]string{"PROVIDER_TIMEOUT", "20s", "COMPLETION_BUDGET", "20s", "IDEMPOTENCY_LEASE", "1m"}, more...)...)
 }
@@ -130,7 +131,7 @@ func open(t *testing.T, opt options) *world {
 	t.Cleanup(w.toHarmed.Close)
 	w.other = w.newMerchant()
 	w.client = w.other.At(w.harmed)
-	db, err := sql.Open("pgx", opt.database)
+	db, err := sql.Open("pgx", cmp.Or(opt.observer, opt.database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func (w *world) at(t *testing.T) *world {
 func (w *world) newOrder() string {
 	w.t.Helper()
 	key := newKey()
-	return insist(w.t, "an order is made", func() service.Response { return w.order(key) }).Field("id")
+	return service.Insist(w.t, "an order is made", func() service.Response { return w.order(key) }).Field("id")
 }
 
 // pay pays at the survivor, and order makes an order there.
@@ -210,31 +211,6 @@ func (w *world) order(key string, headers ...string) service.Response {
 // outcome tells whether an answer spends its key.
 func outcome(resp service.Response) bool {
 	return resp.Err == nil && idempotency.Storable(resp.Status)
-}
-
-// insist sends until there is an outcome, as a client should: the same request with the same key.
-func insist(t *testing.T, what string, send func() service.Response) (resp service.Response) {
-	t.Helper()
-	until(t, what, func() bool {
-		resp = send()
-		return resp.Err == nil && resp.Status != http.StatusConflict && resp.Status != http.StatusServiceUnavailable
-	})
-	return resp
-}
-
-// until asks again and again until ok, with growing pauses: many wait at once here.
-func until(t *testing.T, what string, ok func() bool) (took time.Duration) {
-	t.Helper()
-	began, pause := time.Now(), 2*time.Millisecond
-	for !ok() {
-		if time.Since(began) > slack {
-			t.Fatalf("waited %s in vain until %s", slack, what)
-		}
-		timer := time.NewTimer(pause)
-		<-timer.C
-		pause = min(2*pause, 200*time.Millisecond)
-	}
-	return time.Since(began)
 }
 
 // number reads one number from the database.

@@ -1,5 +1,5 @@
 // Package jsonjudge understands JSON without payonce's own parsers: encoding/json for the structure, math/big for the
-// numbers. Fuzz tests ask it what a text means and whether two texts mean the same.
+// numbers. Fuzz tests compare with it what a text means, and whether two texts mean the same.
 package jsonjudge
 
 import (
@@ -96,7 +96,7 @@ func (r *reader) object(depth int) (any, error) {
 	return object, err
 }
 
-// loneSurrogate looks at the escapes of a valid text, which encoding/json replaces without a word.
+// loneSurrogate looks at the escapes of a valid text, which encoding/json replaces silently.
 func loneSurrogate(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {

@@ -26,15 +26,20 @@ const (
 	notAnOutcome
 	forbiddenArrow
 	lateWrite
-	takenBackAfterTakeover
+	releasedAfterTakeover
 	takenOverTooEarly
 	takenForMine
 	falseRefusal
 	falseRollback
 	keptByPrimaryKey
 	abandonedWithoutFault
-	hintReleasedOpen
+	markerReleasedOpen
 	answeredWithoutResponse
+	secondChargeUnseen
+	outcomeRefused
+	falseAdvice
+	refusedByItself
+	givenUpExecuted
 	neverCompletes
 )
 
@@ -42,6 +47,7 @@ const (
 var violations = [...]string{
 	fine:                    "",
 	twoCharges:              "two charges under one provider key",
+	twoChargesForRequest:    "two charges for one request under two provider keys",
 	twoChargesForKey:        "two charges for one key",
 	twoChargesForOrder:      "two charges for one order",
 	twoPayments:             "two payments under one key",
@@ -61,39 +67,50 @@ var violations = [...]string{
 	notAnOutcome:            "something that is no outcome was stored",
 	forbiddenArrow:          "a record moved along no permitted arrow; only the trigger was left to refuse it",
 	lateWrite:               "a process whose claim was taken over changed something",
-	takenBackAfterTakeover:  "a claim was taken back after a takeover, when an earlier holder may have been heard",
+	releasedAfterTakeover:   "a claim was released after a takeover, when an earlier owner may have been heard",
 	takenOverTooEarly:       "a record was taken over while its lease ran",
 	takenForMine:            "a record under another claim was taken for the own one",
 	falseRefusal:            "a request was told that nothing is left, and its claim stands",
-	falseRollback:           "a COMMIT was taken for rolled back while it could still happen",
+	falseRollback:           "a COMMIT was taken for rolled back although it had happened, or still could",
 	keptByPrimaryKey:        "a second record for one key was about to be made; only the primary key was left to refuse it",
 	abandonedWithoutFault:   "a claim was left to recovery although nothing was wrong with the stores",
-	hintReleasedOpen:        "a hint was removed although its key is taken, or may be",
-	answeredWithoutResponse: "a holder answers from its own record, whose response has expired",
+	markerReleasedOpen:      "a marker was removed although its key is taken, or may be",
+	answeredWithoutResponse: "an owner answers from its own record, whose response has expired",
+	secondChargeUnseen:      "the provider shows two charges of one payment, and only one of them is seen",
+	outcomeRefused:          "a copy of a request was refused although its outcome is stored",
+	falseAdvice:             "safe_new_key was promised although the key has a record, or may get one",
+	refusedByItself:         "a request was refused as in flight because of the record that it had committed itself",
+	givenUpExecuted:         "something was made under a key that was given up before",
 	neverCompletes:          "a key or a payment stays open for ever although no fault comes any more",
 }
 
 // check finds what is broken in a world. After a promotion that lost commits (F13) the promise is weaker: one charge a
 // request, rows that agree, and one answer from then on; what the database lost is listed by reconciliation.
 func (m *machine) check(w *world) violation {
-	if w.bad != fine {
+	if m.counts(w.bad) {
 		return w.bad
 	}
 	for i := range m.idents {
-		if bad := m.checkRecord(w, uint8(i)); bad != fine {
+		if bad := m.checkRecord(w, uint8(i)); m.counts(bad) {
 			return bad
 		}
 	}
 	for j := range m.intents {
-		if bad := m.checkPayment(w, uint8(j)); bad != fine {
+		if bad := m.checkPayment(w, uint8(j)); m.counts(bad) {
 			return bad
 		}
 	}
-	if bad := m.checkBook(w); bad != fine {
+	if bad := m.checkBook(w); m.counts(bad) {
 		return bad
 	}
-	return m.checkReplies(w)
+	if bad := m.checkReplies(w); m.counts(bad) {
+		return bad
+	}
+	return fine
 }
+
+// counts tells whether a violation ends the search.
+func (m *machine) counts(bad violation) bool { return bad != fine && (m.seek == fine || m.seek == bad) }
 
 // checkRecord: at most one payment a key, and it agrees with the record.
 func (m *machine) checkRecord(w *world, i uint8) violation {
@@ -104,6 +121,9 @@ func (m *machine) checkRecord(w *world, i uint8) violation {
 			continue
 		}
 		rows++
+		if rec.state == spent {
+			return givenUpExecuted
+		}
 		if rec.state == absent || rec.state.known() && rec.intent != j {
 			return rowsDisagree
 		}

@@ -15,10 +15,16 @@ type Config struct {
 	Faults   int       // at most this many; everything else that is left to chance is free
 
 	Redis    bool // with L1 and Redis; without them Postgres answers all
-	Lies     bool // Redis may return what nobody published (F8)
+	Lies     bool // Redis may return what was never published (F8)
 	Declines bool // the provider may decline
-	Refuses  bool // the provider may refuse the request itself
+	Refuses  bool // the provider may refuse the request itself, and take the next copy of it
+	Slow     bool // the provider may show an intent on the way: untried, confirming (F37)
+	Picky    bool // the store may come to refuse what the provider answers: a reference that another payment has, say
+	Halves   bool // a batch may reach Postgres in part, and hold its locks (F36)
+	Lists    bool // its list may become unreadable for good, or show two charges for one payment (F38)
+	Stricter bool // replica B runs a release whose schema refuses the first request (F40)
 	HangUps  bool // clients may hang up
+	GivesUp  bool // a key that nothing is known of may be given up, by a request under another one (F41)
 	Life     bool // records expire and are forgotten
 	Aging    bool // attempts outlive RESEND_MAX_AGE, and then the provider may forget its keys (F22)
 	Failover bool // a standby that lost commits may be promoted (F13)
@@ -26,6 +32,7 @@ type Config struct {
 
 	Sabotage Sabotage
 	Without  Assumption // what the model takes for granted, and here does not
+	seek     violation  // only this one ends the search; fine: any
 }
 
 // Assumption is something outside of payonce that the protocol relies on; doc.go says why each is sound.
@@ -34,7 +41,6 @@ type Assumption uint8
 // The assumptions. The zero value drops none.
 const (
 	Nothing              Assumption = iota
-	RefusalsStand                   // a request that the provider refused is refused whenever a copy of it arrives
 	KeysOutliveResends              // the provider remembers a key for longer than RESEND_MAX_AGE
 	RequestsArriveInTime            // no request is in the network for longer than the provider remembers its key
 )

@@ -3,6 +3,9 @@ package model
 // environment is everything that happens without a process of payonce: time, the network, the stores, faults.
 func (m *machine) environment(w *world) {
 	for i := range m.idents {
+		if m.GivesUp {
+			m.giveUp(w, uint8(i))
+		}
 		m.time(w, uint8(i))
 		m.delivery(w, uint8(i))
 	}
@@ -14,12 +17,13 @@ func (m *machine) environment(w *world) {
 	}
 	for key := range uint8(maxBook) {
 		m.network(w, key)
+		m.atWork(w, key)
 		if m.Aging {
 			m.forget(w, key)
 		}
 	}
 	for on := range uint8(replicas) {
-		if w.view[on] != w.timeline { // Watch.poll
+		if w.view[on] != w.timeline { // PrimaryMonitor.poll
 			next := *w
 			next.view[on] = w.timeline
 			m.emit(next, timelineSeen, int(on))
@@ -28,19 +32,27 @@ func (m *machine) environment(w *world) {
 			m.crash(*w, on, 0)
 		}
 	}
+	if m.Lists {
+		m.lists(w)
+	}
+	if m.Picky && !w.picky {
+		next := *w
+		next.picky = true
+		m.emit(next, becamePicky, 0)
+	}
 	m.redisFaults(w)
 	if m.Failover {
 		m.replication(w)
 	}
 }
 
-// time ends hints, leases and replays. A lease that runs out although its holder lives is a holder that sleeps, or a jump
+// time ends markers, leases and replays. A lease that runs out although its owner lives is an owner that sleeps, or a jump
 // of Postgres's clock (F24); both may happen at any moment, and count as no fault.
 func (m *machine) time(w *world, i uint8) {
-	if w.redis[i].kind == hint {
+	if w.redis[i].kind == marker {
 		next := *w
 		next.redis[i] = value{}
-		m.emit(next, hintExpired, int(i))
+		m.emit(next, markerExpired, int(i))
 	}
 	rec := w.pg.records[i]
 	next := *w
@@ -69,12 +81,16 @@ func (m *machine) attemptTime(w *world, j uint8) {
 		next.pg.payments[j].leased = false
 		m.emit(next, checkOverslept, int(j))
 	}
-	if m.Aging && !pay.old && (pay.attempt == unresolved || pay.attempt == sent) {
+	open := pay.attempt == unresolved || pay.attempt == sent || pay.attempt == resolved && m.Aging && m.mayBeSent(w, pay.key)
+	if m.ages() && !pay.old && open {
 		next := *w
 		next.pg.payments[j].old = true
 		m.emit(next, attemptAged, int(j))
 	}
 }
+
+// ages tells whether RESEND_MAX_AGE matters: without it what the provider leaves open would be checked for ever.
+func (m *machine) ages() bool { return m.Aging || m.Slow || m.Lists || m.Refuses || m.Picky }
 
 // server is an old backend that ends what its client no longer waits for.
 func (m *machine) server(w *world, p int) {
@@ -84,6 +100,7 @@ func (m *machine) server(w *world, p int) {
 		next.procs[p].pc = resolving
 		m.emit(next, backendRolledBack, p)
 		m.writeFirst(&next, p)
+		next.procs[p].odd = m.Sabotage == ServerDefaultIsolation || m.Sabotage == NewClaimEachRun
 		m.emit(next, backendCommitted, p)
 		if m.Sabotage == ResolveDoesNotWait {
 			next = *w
@@ -116,16 +133,20 @@ func (m *machine) delivery(w *world, i uint8) {
 	if late.kind == noBatch {
 		return
 	}
+	if late.half {
+		m.endHalf(w, i)
+		return
+	}
 	next := *w
 	next.late[i] = batch{}
 	m.emit(next, batchLost, int(i))
 	rec := w.pg.records[i]
 	open := rec.state == inProgress
-	needsOrder := late.kind == takeBackBatch || late.res != unknown
+	needsOrder := late.kind == releaseBatch || late.res != unknown
 	if !rec.state.known() || !m.passes(open, late.mine) || needsOrder && m.orderLocked(w, rec.intent, -1) {
 		return
 	}
-	if late.kind == settleBatch {
+	if late.kind == completionBatch {
 		m.write(&next, rec.intent, open && late.mine, late.res)
 	} else {
 		m.erase(&next, rec.intent, open && late.mine)

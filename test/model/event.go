@@ -38,14 +38,14 @@ const (
 	aRecord
 	anAttempt
 	aBookKey
-	nobody
+	noSubject
 )
 
 const (
 	repliedFromMemory event = iota
 	repliedFromRedis
 	arrived
-	arrivedWithHint
+	arrivedWithMarker
 	arrivedWithoutRedis
 	arrivedPastBadValue
 	repliedFromPostgres
@@ -59,6 +59,7 @@ const (
 	firstCommitted
 	firstRolledBack
 	firstUnanswered
+	firstCutOff
 	firstBelievedRolledBack
 	effectCommittedAlone
 	resolvedRolledBack
@@ -70,23 +71,26 @@ const (
 	callTimedOut
 	providerNotReached
 	tooLate
-	settled
-	settledUnanswered
-	settleRolledBack
-	settleAdrift
-	settleImpossible
-	settleCanceled
+	wokeTooLate
+	completionCommitted
+	completionUnanswered
+	completionRolledBack
+	completionAdrift
+	completionCutOff
+	completionImpossible
+	completionCanceled
 	toldTooEarly
 	inspected
 	inspectFailed
 	claimLost
-	winnerRead
-	winnerUnreadable
-	takenBack
-	takenBackUnanswered
-	takeBackRolledBack
-	takeBackAdrift
-	takeBackImpossible
+	currentRead
+	currentUnreadable
+	released
+	releaseUnanswered
+	releaseRolledBack
+	releaseAdrift
+	releaseCutOff
+	releaseImpossible
 	takenOver
 	takeoverUnanswered
 	dueSeen
@@ -96,6 +100,9 @@ const (
 	checkClaimed
 	checkedUp
 	checkFailed
+	providerCanceled
+	cancelRefused
+	storeRefused
 	checkLost
 	notFoundOnce
 	resendNoted
@@ -103,6 +110,10 @@ const (
 	applied
 	applyUnanswered
 	applyFailed
+	applyCutOff
+	waitedInVain
+	halfEnded
+	refusedWrongly
 	hungUp
 	backendCommitted
 	backendRolledBack
@@ -110,13 +121,21 @@ const (
 	batchLost
 	requestArrived
 	requestLost
+	confirmationBegun
+	confirmationEnded
 	keyForgotten
-	hintExpired
+	chargedAgain
+	listLost
+	becamePicky
+	markerExpired
 	leaseOverslept
 	recordExpired
 	recordForgotten
 	checkOverslept
 	attemptAged
+	givingUpBegun
+	givingUpRolledBack
+	keySpent
 	timelineSeen
 	killed
 	redisFlushed

@@ -45,9 +45,10 @@ func newLiveness(x *explorer) *liveness {
 const (
 	idleActor    = 0
 	serverActor  = 8
+	attemptActor = 13
 	replicaActor = 16
 	bookActor    = 20
-	hintActor    = 24
+	markerActor  = 24
 	batchActor   = 28
 	chanceActor  = 31
 	workActor    = 32
@@ -68,11 +69,13 @@ func (a action) actor(w *world) uint8 {
 	case aBookKey:
 		return bookActor + a.who
 	case aRecord:
-		if a.event&0xff == hintExpired {
-			return hintActor + a.who
+		if a.event&0xff == markerExpired {
+			return markerActor + a.who
 		}
 		return batchActor + a.who
-	case aProcess, anAttempt, nobody:
+	case anAttempt:
+		return attemptActor + a.who
+	case aProcess, noSubject:
 	}
 	if w.procs[a.who].pc == idle {
 		return idleActor + a.who

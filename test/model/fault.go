@@ -1,7 +1,7 @@
 package model
 
 // crash is kill -9 of a replica: its processes are gone, and so is L1. What was sent may still arrive, and a COMMIT that
-// is being executed ends either way. The next start is at once: a replica that is down is one to which nobody sends.
+// is being executed ends either way. The next start is at once: a replica that is down is one to which no client sends.
 func (m *machine) crash(w world, on uint8, from int) {
 	for p := from; p < m.all; p++ {
 		me := w.procs[p]
@@ -19,8 +19,8 @@ func (m *machine) crash(w world, on uint8, from int) {
 	m.emit(w, killed, int(on))
 }
 
-// endedBeforeDeath lets happen what a process has on its way when it dies; the answer reaches nobody. T1 of an external
-// operation and a take-back need no such case: to die right after them is to die before the next step.
+// endedBeforeDeath lets happen what a process has on its way when it dies; the answer is lost. The claim transaction
+// and a release need no such case: to die right after them is to die before the next step.
 func (m *machine) endedBeforeDeath(w *world, p int) bool {
 	me := &w.procs[p]
 	switch me.pc {
@@ -36,7 +36,7 @@ func (m *machine) endedBeforeDeath(w *world, p int) bool {
 			return false
 		}
 		m.write(w, me.intent, true, me.res)
-	case calling, resending:
+	case calling, resending: // nothing is sent by a process that overslept
 		if w.book[me.key].onItsWay {
 			return false
 		}
@@ -59,7 +59,7 @@ func (m *machine) redisFaults(w *world) {
 	for i := range m.idents {
 		next := *w
 		if m.Redis {
-			next.redis[i] = value{kind: hint}
+			next.redis[i] = value{kind: marker}
 			m.emit(next, redisStale, i)
 		}
 		if m.Lies {
@@ -81,7 +81,7 @@ func (m *machine) replication(w *world) {
 	default:
 		next := *w
 		next.pg, next.standby, next.stalled, next.timeline = w.standby, postgres{}, false, 1
-		next.late, next.told = [maxIdent]batch{}, [maxIdent]reply{}
+		next.late, next.told, next.giving = [maxIdent]batch{}, [maxIdent]reply{}, [maxIdent]bool{}
 		for p := range m.all {
 			switch me := &next.procs[p]; me.pc {
 			case open, openUnknown:

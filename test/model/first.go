@@ -1,7 +1,7 @@
 package model
 
 // begin is Store.Begin and what runClaim and runLocal make of it: try the key's lock, look the key up, read and lock the
-// order if the key is mine. Without an outcome the hint is removed again, and nothing has changed.
+// order if the key is mine. Without an outcome the marker is removed again, and nothing has changed.
 func (m *machine) begin(w world, p int, e event) {
 	me := &w.procs[p]
 	i := m.ident(me)
@@ -14,8 +14,12 @@ func (m *machine) begin(w world, p int, e event) {
 	}
 	switch {
 	case m.orderLocked(&w, me.intent, p) && !m.keyLocked(&w, p): // waits for the row lock
-	case m.keyLocked(&w, p), m.used(&w, i) && !known, !m.payable(&w, me.intent): // 409, 410, 409 order-not-payable
-		m.refuseArrival(w, p)
+	case m.keyLocked(&w, p):
+		m.refuseArrival(w, p, inFlight)
+	case m.used(&w, i) && !known:
+		m.refuseArrival(w, p, keyExpired)
+	case !m.payable(&w, me.intent):
+		m.refuseArrival(w, p, notPayable)
 	default:
 		me.pc = open
 		m.emit(w, e, p)
@@ -23,9 +27,10 @@ func (m *machine) begin(w world, p int, e event) {
 }
 
 // refuseArrival ends a request without an outcome. For one that has just been sent it is no step.
-func (m *machine) refuseArrival(w world, p int) {
+func (m *machine) refuseArrival(w world, p int, why refusal) {
+	m.wrongly(w, p, why, why == notPayable)
 	if w.procs[p].pc != idle {
-		m.refuse(w, p, refused)
+		m.refuse(w, p, refused.of(result(why)))
 	}
 }
 
@@ -35,16 +40,25 @@ func (m *machine) blind(w *world, p int) bool {
 	case ReadFromStandby:
 		return true
 	case RedisMissTrusted:
-		return m.hinting(w, p)
+		return m.marksIt(w, p)
 	}
 	return false
 }
 
 // keyLocked tells whether another transaction holds the key's advisory lock.
 func (m *machine) keyLocked(w *world, p int) bool {
+	i := m.ident(&w.procs[p])
+	return w.giving[i] && m.Sabotage != GivenUpWithoutLock || m.keyHeld(w, i, p)
+}
+
+// keyHeld tells whether a first transaction of another process holds a key's lock, or what has arrived of one.
+func (m *machine) keyHeld(w *world, i uint8, but int) bool {
+	if w.keyHalf(i) {
+		return true
+	}
 	for q := range m.n {
 		other := &w.procs[q]
-		if q != p && (other.pc == open || other.pc == openUnknown) && m.ident(other) == m.ident(&w.procs[p]) {
+		if q != but && (other.pc == open || other.pc == openUnknown) && m.ident(other) == i {
 			return true
 		}
 	}
@@ -52,8 +66,11 @@ func (m *machine) keyLocked(w *world, p int) bool {
 }
 
 // orderLocked tells whether a first transaction holds the row lock of an intent's order. Transactions that are one batch
-// hold theirs for no time.
+// hold theirs for no time, unless only their first part has arrived.
 func (m *machine) orderLocked(w *world, j uint8, but int) bool {
+	if m.orderHalf(w, j) {
+		return true
+	}
 	for q := range m.n {
 		other := &w.procs[q]
 		holds := other.pc == open && !other.odd || other.pc == openUnknown
@@ -84,28 +101,48 @@ func (m *machine) payable(w *world, j uint8) bool {
 	return true
 }
 
-// seen answers from a record that Postgres holds (Engine.seen). A lease that is over is taken at once: TakeOver is a
-// transaction of its own, but to find the record taken meanwhile is the 409 that a later begin gives.
+// seen answers from a record that Postgres holds (Engine.answerFrom). A lease that is over is taken at once: TakeOver is a
+// transaction of its own, but to find the record taken meanwhile is the 409 that a later begin gives. An outcome is published
+// also when another request asks for it, which then gets 422 (tell).
 func (m *machine) seen(w world, p int) {
 	me := &w.procs[p]
 	i := m.ident(me)
 	rec := w.pg.records[i]
+	own := me.pc == entered && me.odd && rec.state == inProgress && rec.claim == me.claim
 	switch {
-	case rec.state == completed && m.same(me.intent, rec.intent):
+	case own && m.Sabotage == NewClaimEachRun:
+		w.bad, me.claim = refusedByItself, 0
+		m.refuseArrival(w, p, inFlight)
+	case own: // the claim id is the one of an earlier run of this request
+		me.pc = calling
+		me.key, me.id = w.pg.payments[me.intent].key, w.pg.payments[me.intent].id
+		m.emit(w, resolvedMine, p)
+	case rec.state == completed:
+		if !m.same(me.intent, rec.intent) {
+			m.wrongly(w, p, keyReused, false)
+		}
 		m.reply(w, p, rec.intent, rec.out, repliedFromPostgres)
-	case rec.state == inProgress && m.same(me.intent, rec.intent) && (rec.over || m.Sabotage == LeaseByReplicaClock):
+	case rec.state == expired:
+		m.refuseArrival(w, p, keyExpired)
+	case rec.state == spent:
+		m.refuseArrival(w, p, keyCanceled)
+	case !m.same(me.intent, rec.intent):
+		m.refuseArrival(w, p, keyReused)
+	case w.recordHalf(i): // a takeover passes a locked record by
+		m.refuseArrival(w, p, inFlight)
+	case rec.over || m.Sabotage == LeaseByReplicaClock:
 		if m.Fine && me.pc != takingOver {
 			me.pc = takingOver
 			m.emit(w, leaseFoundOver, p)
 			return
 		}
 		m.takeOver(w, p, i)
-	default: // 409, 410, 422
-		m.refuseArrival(w, p)
+	default:
+		m.refuseArrival(w, p, inFlight)
 	}
 }
 
-// commitFirst is T1's COMMIT (Store.Claim), or the only one (Store.Complete).
+// commitFirst is the COMMIT of the claim transaction (Store.Claim), or the only one of a local effect (Store.Commit).
 func (m *machine) commitFirst(w *world, p int) {
 	me := &w.procs[p]
 	local := m.intents[me.intent].Local
@@ -129,7 +166,7 @@ func (m *machine) commitFirst(w *world, p int) {
 	}
 }
 
-// commitFirstFails is T1 that was rolled back, or whose answer is lost.
+// commitFirstFails is a first transaction that was rolled back, or whose answer is lost.
 func (m *machine) commitFirstFails(w *world, p int) {
 	again := *w
 	if m.Sabotage == RetryWithoutReading {
@@ -147,19 +184,22 @@ func (m *machine) commitFirstFails(w *world, p int) {
 	}
 	lost.procs[p].pc = openUnknown
 	m.emit(lost, firstUnanswered, p)
+	lost.procs[p].pc = resolving
+	m.leaveHalf(lost, p, firstBatch, firstCutOff, func(next world, e event) { m.emit(next, e, p) })
 }
 
-// rerun begins T1 again, which is a new arrival; after too many runs, or while Postgres is away, it is 503.
+// rerun begins the first transaction again, which is a new arrival; after too many runs, or while Postgres is away, it is 503.
 func (m *machine) rerun(w world, p int, e event) {
 	if m.Fine {
 		again := w
 		again.procs[p].pc = entered
 		m.emit(again, e, p)
 	}
+	w.procs[p].claim = 0
 	m.refuse(w, p, e)
 }
 
-// writeFirst is what T1 commits. The unique keys are nets under the locks: no run may ever fall into one.
+// writeFirst is what the first transaction commits. The unique keys are nets under the locks: no run may ever fall into one.
 func (m *machine) writeFirst(w *world, p int) {
 	me := &w.procs[p]
 	j := me.intent
@@ -215,12 +255,15 @@ func (m *machine) resolve(w *world, p int) {
 	me := &next.procs[p]
 	rec := w.pg.records[m.ident(me)]
 	mine := rec.claim == me.claim || m.Sabotage == FoundWithoutClaimID
-	if rec.state.known() && mine && rec.claim != me.claim {
+	known := rec.state.known()
+	if known && mine && me.odd { // read under a snapshot that is older than the commit
+		known, next.bad = false, falseRollback
+	}
+	if known && mine && rec.claim != me.claim {
 		next.bad = takenForMine
 	}
 	switch {
-	case !rec.state.known(): // rolled back
-		me.claim = 0
+	case !known: // rolled back
 		m.rerun(next, p, resolvedRolledBack)
 	case mine && rec.state == inProgress:
 		me.pc = calling

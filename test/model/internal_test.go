@@ -22,17 +22,17 @@ func random() world {
 		pg:      postgres{[maxIdent]record{rec(), rec()}, [maxIntent]payment{pay(), pay(), pay()}},
 		standby: postgres{[maxIdent]record{rec(), rec()}, [maxIntent]payment{pay(), pay(), pay()}},
 		memory:  [replicas][maxIdent]reply{{said(), said()}, {said(), said()}}, told: [maxIdent]reply{said(), said()},
-		view: [replicas]uint8{n(2), n(2)}, timeline: n(2), stalled: yes(), fresh: n(maxBook), bad: violation(n(len(violations))),
+		view: [replicas]uint8{n(2), n(2)}, timeline: n(2), stalled: yes(), unread: yes(), picky: yes(), fresh: n(maxBook), bad: violation(n(len(violations))),
 	}
 	for p := range w.procs {
-		w.procs[p] = process{pc(n(int(applyUnknown) + 1)), n(2), n(maxIntent), n(maxProcess + 1), n(maxBook), n(7), result(n(5)), yes(), yes()}
+		w.procs[p] = process{pc(n(int(applyUnknown) + 1)), n(2), n(maxIntent), n(maxProcess + 1), n(maxBook), n(7), result(n(int(unclear) + 1)), yes(), yes()}
 	}
 	for i := range w.late {
-		w.late[i] = batch{batchKind(n(3)), result(n(5)), yes()}
+		w.late[i] = batch{batchKind(n(int(applyBatch) + 1)), result(n(int(unclear) + 1)), n(maxIntent), yes(), yes()}
 		w.redis[i] = value{valueKind(n(4)), n(maxProcess + 1), said()}
 	}
 	for k := range w.book {
-		w.book[k] = charge{result(n(5)), n(4), n(7), n(maxIntent), yes(), yes(), yes(), n(7), n(maxIntent)}
+		w.book[k] = charge{result(n(int(unclear) + 1)), n(4), n(7), n(maxIntent), yes(), yes(), yes(), yes(), n(7), n(maxIntent)}
 	}
 	return w
 }
@@ -54,7 +54,7 @@ func TestSymmetryHidesNothing(t *testing.T) {
 		{Requests: []Request{{}, {}}, Declines: true, Refuses: true},
 		{Requests: []Request{{}, {}, {Body: 1}}},
 		{Requests: []Request{{}}, Redis: true, Failover: true, Faults: 1},
-		{Requests: []Request{{}, {}}, Sabotage: NoFenceInSettle},
+		{Requests: []Request{{}, {}}, Sabotage: NoFenceInCompletion},
 	} {
 		reduced := newExplorer(newMachine(cfg))
 		reduced.run()
@@ -85,8 +85,8 @@ func TestSymmetryHidesNothing(t *testing.T) {
 
 // sabotageOnly are events of sabotaged protocols.
 var sabotageOnly = map[event]bool{
-	firstBelievedRolledBack: true, effectCommittedAlone: true, resolvedTooEarly: true, settleCanceled: true, toldTooEarly: true,
-	dueSeen: true, dueUpdated: true,
+	firstBelievedRolledBack: true, effectCommittedAlone: true, resolvedTooEarly: true, completionCanceled: true, toldTooEarly: true,
+	dueSeen: true, dueUpdated: true, refusedWrongly: true,
 }
 
 func TestEveryEventHappens(t *testing.T) {
@@ -95,8 +95,11 @@ func TestEveryEventHappens(t *testing.T) {
 	for _, cfg := range []Config{
 		{Requests: []Request{{}}, Faults: 2, Declines: true, Refuses: true, HangUps: true},
 		{Requests: []Request{{}}, Faults: 2, Aging: true, Life: true},
+		{Requests: []Request{{}}, Faults: 1, Slow: true, Lists: true, Picky: true},
+		{Requests: []Request{{}}, Faults: 1, Halves: true, Refuses: true},
 		{Requests: []Request{{}}, Faults: 1, Redis: true, Lies: true, Failover: true},
 		{Requests: []Request{{}, {Body: 1}}, Faults: 1, Fine: true},
+		{Requests: []Request{{}}, Faults: 1, GivesUp: true},
 	} {
 		for e, n := range Explore(cfg).events {
 			hits[e] += n
@@ -109,10 +112,42 @@ func TestEveryEventHappens(t *testing.T) {
 	}
 }
 
+func TestHalvesOfEachKindAreStuckWhenNothingEndsThem(t *testing.T) {
+	t.Parallel()
+	m := newMachine(Config{Requests: []Request{{}}, Faults: 1, Halves: true, Refuses: true, Sabotage: HalfNeverEnds})
+	m.raw = true
+	x := newExplorer(m)
+	x.run()
+	l := newLiveness(x)
+	l.search()
+	var stuck [applyBatch + 1]int
+	for _, v := range l.stuck {
+		if w := unpack(&x.seen[v].key); w.late[0].half {
+			stuck[w.late[0].kind]++
+		}
+	}
+	for kind := completionBatch; kind <= applyBatch; kind++ {
+		if stuck[kind] == 0 {
+			t.Errorf("half a batch of kind %d that never ends: got no run that stays with it, want some", kind)
+		}
+	}
+}
+
+func TestAClaimIDThatIsKeptAcrossRunsIsRecognisedUnderAnOldSnapshot(t *testing.T) {
+	t.Parallel()
+	cfg := sought(Config{Requests: []Request{{}}, Faults: 1, Fine: true}, refusedByItself)
+	for sabotage, want := range map[Sabotage]violation{ServerDefaultIsolation: fine, NewClaimEachRun: refusedByItself} {
+		cfg.Sabotage = sabotage
+		if got := Explore(cfg).Violation; got != violations[want] {
+			t.Errorf("sabotage %d: got %q, want %q", sabotage, got, violations[want])
+		}
+	}
+}
+
 func TestTheShortestWayIsFound(t *testing.T) {
 	t.Parallel()
-	// begin, T1, the call, the lease that ends, the takeover, and T2 of the late holder
-	r := Explore(Config{Requests: []Request{{}, {}}, Faults: 3, Sabotage: NoFenceInSettle})
+	// begin, the claim, the call, the lease that ends, the takeover, and the completion of the late owner
+	r := Explore(Config{Requests: []Request{{}, {}}, Faults: 3, Sabotage: NoFenceInCompletion})
 	steps := 0
 	for _, line := range r.Trace {
 		if line[0] == ' ' && line[2] == '.' {
@@ -156,5 +191,16 @@ func TestARunThatGoesRoundForEverIsFoundAndAFairOneIsNot(t *testing.T) {
 		if len(c.graph.stuck) != c.stuck {
 			t.Errorf("%s: stuck in %v, want %d", name, c.graph.stuck, c.stuck)
 		}
+	}
+}
+
+func TestViolationsAllHaveAText(t *testing.T) {
+	t.Parallel()
+	seen := map[string]violation{}
+	for v, text := range violations {
+		if first, known := seen[text]; known || (text == "") != (violation(v) == fine) {
+			t.Errorf("violation %d: got the text %q, that of violation %d too: %v; want one of its own", v, text, first, known)
+		}
+		seen[text] = violation(v)
 	}
 }

@@ -10,7 +10,7 @@ type Liveness struct {
 }
 
 // Complete visits all worlds of a configuration and looks from each of them into the runs without any more faults:
-// processes go on, nobody sleeps beyond a lease, clients that have no outcome send again. Each such run has to come to
+// processes go on, no process sleeps beyond a lease, clients that have no outcome send again. Each such run has to come to
 // the end of every key. Worlds are not reduced by symmetry here, because fairness is owed to each process by name.
 func Complete(cfg Config) Liveness {
 	began := time.Now()

@@ -8,13 +8,14 @@ func pack(w *world) key {
 		w.procs[0].word() | w.procs[1].word()<<21 | w.procs[2].word()<<42,
 		w.procs[3].word() | w.procs[4].word()<<21 | w.pg.records[0].word()<<42,
 		w.pg.word(),
-		w.book[0].word() | w.book[1].word()<<18 | w.book[2].word()<<36,
+		w.book[0].word() | w.book[1].word()<<19 | w.book[2].word()<<38,
 		w.memory[0][0].word() | w.memory[0][1].word()<<6 | w.memory[1][0].word()<<12 | w.memory[1][1].word()<<18 |
-			w.told[0].word()<<24 | w.told[1].word()<<30 | w.redis[0].word()<<36 | w.redis[1].word()<<47,
-		w.pg.records[1].word() | w.standby.records[0].word()<<13 | w.standby.records[1].word()<<26 | w.late[0].word()<<39 |
-			w.late[1].word()<<45 | uint64(w.view[0])<<51 | uint64(w.view[1])<<52 | uint64(w.timeline)<<53 | bit(w.stalled)<<54 |
-			uint64(w.fresh)<<55 | uint64(w.bad)<<57,
-		w.standby.word(),
+			w.told[0].word()<<24 | w.told[1].word()<<30 | w.redis[0].word()<<36 | w.redis[1].word()<<47 |
+			bit(w.giving[0])<<58 | bit(w.giving[1])<<59,
+		w.pg.records[1].word() | w.standby.records[0].word()<<13 | w.standby.records[1].word()<<26 | uint64(w.view[0])<<39 |
+			uint64(w.view[1])<<40 | uint64(w.timeline)<<41 | bit(w.stalled)<<42 | uint64(w.fresh)<<43 | uint64(w.bad)<<45 |
+			bit(w.unread)<<52 | bit(w.picky)<<53 | w.late[1].word()<<54,
+		w.standby.word() | w.late[0].word()<<54,
 	}
 }
 
@@ -38,12 +39,14 @@ func (p *payment) word() uint64 {
 
 func (c *charge) word() uint64 {
 	return uint64(c.result) | uint64(c.charges)<<3 | uint64(c.id)<<5 | uint64(c.intent)<<8 | bit(c.keyed)<<10 | bit(c.refused)<<11 |
-		bit(c.onItsWay)<<12 | uint64(c.sentID)<<13 | uint64(c.sentIntent)<<16
+		bit(c.again)<<12 | bit(c.onItsWay)<<13 | uint64(c.sentID)<<14 | uint64(c.sentIntent)<<17
 }
 
 func (v *value) word() uint64 { return uint64(v.kind) | uint64(v.owner)<<2 | v.reply.word()<<5 }
 
-func (b *batch) word() uint64 { return uint64(b.kind) | uint64(b.res)<<2 | bit(b.mine)<<5 }
+func (b *batch) word() uint64 {
+	return uint64(b.kind) | uint64(b.res)<<3 | uint64(b.intent)<<6 | bit(b.mine)<<8 | bit(b.half)<<9
+}
 
 func (r *reply) word() uint64 { return uint64(r.intent) | uint64(r.out)<<2 | uint64(r.timeline)<<5 }
 
@@ -75,12 +78,14 @@ func unpack(k *key) world {
 	w.memory = [replicas][maxIdent]reply{{e.reply(), e.reply()}, {e.reply(), e.reply()}}
 	w.told = [maxIdent]reply{e.reply(), e.reply()}
 	w.redis = [maxIdent]value{e.value(), e.value()}
+	w.giving = [maxIdent]bool{e.flag(), e.flag()}
 	w.pg.records[1] = f.record()
 	w.standby.records = [maxIdent]record{f.record(), f.record()}
-	w.late = [maxIdent]batch{f.batch(), f.batch()}
 	w.view = [replicas]uint8{f.take(1), f.take(1)}
 	w.timeline, w.stalled, w.fresh, w.bad = f.take(1), f.flag(), f.take(2), violation(f.take(7))
+	w.unread, w.picky = f.flag(), f.flag()
 	w.standby.payments = [maxIntent]payment{g.payment(), g.payment(), g.payment()}
+	w.late = [maxIdent]batch{g.batch(), f.batch()}
 	return w
 }
 
@@ -107,7 +112,7 @@ func (b *bits) payment() payment {
 func (b *bits) charge() charge {
 	return charge{
 		result: result(b.take(3)), charges: b.take(2), id: b.take(3), intent: b.take(2), keyed: b.flag(), refused: b.flag(),
-		onItsWay: b.flag(), sentID: b.take(3), sentIntent: b.take(2),
+		again: b.flag(), onItsWay: b.flag(), sentID: b.take(3), sentIntent: b.take(2),
 	}
 }
 
@@ -116,7 +121,7 @@ func (b *bits) value() value {
 }
 
 func (b *bits) batch() batch {
-	return batch{kind: batchKind(b.take(2)), res: result(b.take(3)), mine: b.flag()}
+	return batch{kind: batchKind(b.take(3)), res: result(b.take(3)), intent: b.take(2), mine: b.flag(), half: b.flag()}
 }
 
 func (b *bits) reply() reply {

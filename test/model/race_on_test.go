@@ -1,6 +1,6 @@
 //go:build race
 
-package model_test
+package model
 
-// raceEnabled: a search under the race detector takes ten times as long. There is nothing in it to race but the tables.
-const raceEnabled = true
+// RaceEnabled: a search under the race detector takes ten times as long. There is nothing in it to race but the tables.
+const RaceEnabled = true

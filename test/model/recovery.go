@@ -1,6 +1,6 @@
 package model
 
-// background is a replica's recovery (Engine.Recover) and its checks (Payments.CheckDue). Both are one process here: they
+// background is a replica's recovery (Engine.Recover) and its checks (Driver.CheckDue). Both are one process here: they
 // never have work on the same operation at once, and the other replica has a process of its own.
 func (m *machine) background(w *world, p int) {
 	if m.Sabotage == NoRecovery {
@@ -17,7 +17,7 @@ func (m *machine) background(w *world, p int) {
 // recover takes over a record whose lease is over (Store.TakeOverDue).
 func (m *machine) recover(w *world, p int, i uint8) {
 	rec := w.pg.records[i]
-	if rec.state != inProgress || !rec.over && m.Sabotage != LeaseByReplicaClock {
+	if rec.state != inProgress || !rec.over && m.Sabotage != LeaseByReplicaClock || w.recordHalf(i) { // SKIP LOCKED
 		return
 	}
 	next := *w
@@ -41,7 +41,7 @@ func (m *machine) takeOver(w world, p int, i uint8) {
 	me.key, me.id = w.pg.payments[rec.intent].key, w.pg.payments[rec.intent].id
 	rec.over, rec.taken, rec.claim = false, true, uint8(p)+1
 	w.late[i].mine = false
-	lost := w // the lease was renewed for nobody
+	lost := w // the lease was renewed in vain
 	lost.pg.records[i].claim = 0
 	m.abandon(lost, p, takeoverUnanswered)
 	me.claim, me.pc = uint8(p)+1, lookingUp
@@ -51,7 +51,7 @@ func (m *machine) takeOver(w world, p int, i uint8) {
 // takeOverFinely is Store.TakeOver after a look at the record in a transaction before it.
 func (m *machine) takeOverFinely(w *world, p int) {
 	i := m.ident(&w.procs[p])
-	if rec := &w.pg.records[i]; rec.state != inProgress || !rec.over {
+	if rec := &w.pg.records[i]; rec.state != inProgress || !rec.over || w.recordHalf(i) {
 		m.refuse(*w, p, refused)
 		return
 	}
@@ -79,16 +79,17 @@ func (m *machine) updateDue(w *world, p int) {
 	m.emit(next, dueUpdated, p)
 }
 
-// lookUp is Operation.LookUp under a record that was taken over (Engine.resume). One look-up settles it, or the outcome
+// lookUp is Resumption.LookUp under a record that was taken over (Engine.resume). One look-up ends it, or the outcome
 // is 202.
 func (m *machine) lookUp(w *world, p int) {
 	next := *w
 	me := &next.procs[p]
-	found := w.find(me.id)
-	me.pc, me.res = answered, found
-	if found == unknown && m.Sabotage == TakeBackAfterTakeover {
-		me.pc = takingBack
+	found := m.find(w, me.id)
+	me.pc, me.res = answered, m.means(found)
+	if found == unknown && m.Sabotage == ReleaseAfterTakeover {
+		me.pc = releasing
 	}
+	m.believe(&next, p)
 	m.emit(next, lookedUp.of(found), p)
 	if found != unknown {
 		me.res = unknown
@@ -96,21 +97,19 @@ func (m *machine) lookUp(w *world, p int) {
 	}
 }
 
-// find is Client.Find: the provider's list, by the payment's id.
-func (w *world) find(id uint8) result {
-	for k := range w.book {
-		if c := &w.book[k]; c.result != unknown && c.id == id {
-			return c.result
-		}
+// believe is what a look-up makes of two charges of one payment: one of them is the payment's, and the other has to be
+// noted as a discrepancy. A look-up that ends at the first match never sees it.
+func (m *machine) believe(w *world, p int) {
+	if me := &w.procs[p]; me.res == approved && w.chargedTwice(me.id) && m.Sabotage == FirstMatchEndsSearch {
+		w.bad = secondChargeUnseen
 	}
-	return unknown
 }
 
 // claimDue claims an unresolved attempt (Attempts.ClaimDue). Its due time may come at any moment. A payment under review
 // is checked once an hour; only checks that find something are steps.
 func (m *machine) claimDue(w *world, p int, j uint8) {
 	pay := w.pg.payments[j]
-	if pay.attempt != unresolved || pay.leased || pay.review && w.find(pay.id) == unknown {
+	if pay.attempt != unresolved || pay.leased || m.attemptHalf(w, j) || pay.review && !m.helps(m.find(w, pay.id)) {
 		return
 	}
 	next := *w
@@ -120,14 +119,31 @@ func (m *machine) claimDue(w *world, p int, j uint8) {
 	m.emit(next, checkClaimed, p)
 }
 
-// checkDue is Payments.check: look the operation up. A look-up without an answer postpones the check.
+// helps tells whether a look-up at a payment under review leads on.
+func (m *machine) helps(found result) bool {
+	return found == untried || found != unknown && m.means(found) != unknown
+}
+
+// checkDue is Driver.check: look the operation up. A look-up without an answer postpones the check.
 func (m *machine) checkDue(w *world, p int) {
 	next := *w
 	me := &next.procs[p]
-	found := w.find(me.id)
-	me.pc, me.res = applying, found
-	if found == unknown {
+	found := m.find(w, me.id)
+	old := w.pg.payments[me.intent].old && m.Sabotage != UnclearInSilence
+	me.pc, me.res = applying, m.means(found)
+	m.believe(&next, p)
+	switch {
+	case found == unknown:
 		me.pc = missing
+	case me.res != unknown:
+	case found == untried && old:
+		me.pc = canceling
+	case old:
+		me.pc = leaving
+	default:
+		m.postpone(next, p, checkedUp.of(found))
+		m.postpone(*w, p, checkFailed)
+		return
 	}
 	m.emit(next, checkedUp.of(found), p)
 	m.postpone(*w, p, checkFailed)
@@ -149,7 +165,7 @@ func (m *machine) postpone(w world, p int, e event) {
 	m.emit(w, e, p)
 }
 
-// miss is Payments.missing: what follows from a look-up that found nothing. The settling pause between the first and the
+// miss is operation.missing: what follows from a look-up that found nothing. The settling pause between the first and the
 // second one passes at any moment, so it is no step.
 func (m *machine) miss(w *world, p int) {
 	next := *w
@@ -161,8 +177,7 @@ func (m *machine) miss(w *world, p int) {
 		next.procs[p].pc, next.procs[p].res = applying, declined
 		m.emit(next, notFoundOnce, p)
 	case pay.old && m.Sabotage != ResentAtAnyAge:
-		pay.review = true
-		m.postpone(next, p, givenUp)
+		m.leave(next, p)
 	case !pay.missed:
 		pay.missed = true
 		m.postpone(next, p, notFoundOnce)
@@ -173,13 +188,27 @@ func (m *machine) miss(w *world, p int) {
 	}
 }
 
-// applyFound is authorize.conclude: what was found, written where nobody else has claimed the attempt since.
+// leave is operation.review: a discrepancy and needs_review, if the check is still the process's own.
+func (m *machine) leave(w world, p int) {
+	if !w.owns(p) {
+		m.postpone(w, p, checkLost)
+		return
+	}
+	w.pg.payments[w.procs[p].intent].review = true
+	m.postpone(w, p, givenUp)
+}
+
+// applyFound is operation.conclude: what was found, written where no other process has claimed the attempt since.
 func (m *machine) applyFound(w *world, p int) {
 	me := w.procs[p]
 	if m.orderLocked(w, me.intent, p) {
 		return
 	}
 	next := *w
+	if w.owns(p) && w.picky {
+		m.unstorable(next, p)
+		return
+	}
 	if w.owns(p) {
 		m.conclude(&next, me.intent, me.res)
 		if rec := &next.pg.records[m.ident(&me)]; m.Sabotage == AcceptedOverwritten && rec.state == completed {
@@ -193,6 +222,10 @@ func (m *machine) applyFound(w *world, p int) {
 		adrift.procs[p].pc = applyUnknown
 		m.emit(adrift, applyUnanswered, p)
 		away := *w
+		m.leaveHalf(away, p, applyBatch, applyCutOff, func(next world, e event) {
+			m.rest(&next, p)
+			m.emit(next, e, p)
+		})
 		m.rest(&away, p)
 		m.emit(away, applyFailed, p)
 	}

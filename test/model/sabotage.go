@@ -6,11 +6,11 @@ type Sabotage uint8
 // The sabotages. Those of the fault matrix come first.
 const (
 	Sound Sabotage = iota
-	NoFenceInSettle
-	NoStateInSettle
+	NoFenceInCompletion
+	NoStateInCompletion
 	PublishBeforeCommit
-	RequestContextInSettle
-	HintReleasedAlways
+	RequestContextInCompletion
+	MarkerReleasedAlways
 	RedisMissTrusted
 	RandomProviderKey
 	ProviderKeyFromRowID
@@ -22,7 +22,7 @@ const (
 	NoHMACCheck
 	CommitErrorIsRollback
 	GuardDoesNotRaise
-	TakeBackAfterTakeover
+	ReleaseAfterTakeover
 	IDNotDerived
 	FoundWithoutClaimID
 	RecoveryWithoutFence
@@ -39,4 +39,21 @@ const (
 	TimelineIgnored
 	ExpiredIsAnswered
 	NoRecovery
+	UntriedIsDeclined
+	UnclearInSilence
+	FirstMatchEndsSearch
+	RefusedResendFails
+	SentTooLate
+	HalfNeverEnds
+	ServerDefaultIsolation
+	NewClaimEachRun
+	FlightBeforeLookUp
+	MarkerBelieved
+	SafeByCode
+	SchemaBeforeLookUp
+	LookUpWithoutLock
+	RefusalRepeated
+	CancelUnconfirmed
+	GivenUpWithoutLock
+	GivenUpInProgress
 )

@@ -13,6 +13,9 @@ func (m *machine) successors(w *world) []edge {
 // step is the next one of a process. A process that waits for a lock has none.
 func (m *machine) step(w *world, p int) {
 	m.hangUp(w, p)
+	if m.waits(w, p) {
+		return
+	}
 	switch w.procs[p].pc {
 	case idle:
 		if p < m.n {
@@ -35,13 +38,13 @@ func (m *machine) step(w *world, p int) {
 	case calling:
 		m.call(w, p)
 	case answered:
-		m.settle(w, p)
+		m.complete(w, p)
 	case inspecting:
 		m.inspect(w, p)
-	case takingBack:
-		m.takeBack(w, p)
-	case inspectingBack:
-		m.inspectBack(w, p)
+	case releasing:
+		m.release(w, p)
+	case inspectingRelease:
+		m.inspectRelease(w, p)
 	case lookingUp:
 		m.lookUp(w, p)
 	case checking:
@@ -50,6 +53,12 @@ func (m *machine) step(w *world, p int) {
 		m.miss(w, p)
 	case resending:
 		m.resend(w, p)
+	case overslept, oversleptResend:
+		m.wake(w, p)
+	case leaving:
+		m.leave(*w, p)
+	case canceling:
+		m.cancel(w, p)
 	case applying:
 		m.applyFound(w, p)
 	case dueRead:
@@ -58,7 +67,7 @@ func (m *machine) step(w *world, p int) {
 	}
 }
 
-// hangUp is a client that goes away. The work goes on (context.WithoutCancel in Engine.lead).
+// hangUp is a client that goes away. The work goes on (context.WithoutCancel in Engine.runLeader).
 func (m *machine) hangUp(w *world, p int) {
 	if me := &w.procs[p]; m.HangUps && p < m.n && me.pc != idle && !me.gone {
 		next := *w
@@ -111,9 +120,9 @@ func (m *machine) permitted(w *world) bool {
 }
 
 // arrows are the life of a record.
-var arrows = [forgotten + 1][forgotten + 1]bool{
-	absent:     {inProgress: true, completed: true}, // T1; a local effect
-	inProgress: {completed: true, absent: true},     // T2; a take-back
+var arrows = [spent + 1][spent + 1]bool{
+	absent:     {inProgress: true, completed: true, spent: true}, // a claim; a local effect; given up
+	inProgress: {completed: true, absent: true},                  // a completion; a release
 	completed:  {expired: true},
 	expired:    {forgotten: true},
 }
@@ -124,13 +133,17 @@ func (m *machine) tidy(w *world) {
 		me := &w.procs[p]
 		switch me.pc {
 		case entered, takingOver, committed, answering:
-			me.claim, me.key, me.id = 0, 0, 0
+			me.id = 0
+			if !me.odd {
+				me.claim = 0
+			}
 			if me.pc < committed {
-				me.res = 0
+				me.key, me.res = 0, 0
 			}
 		case open:
 			me.claim, me.key, me.id, me.res = 0, 0, 0, 0
-		case calling, lookingUp, checking, missing, resending, takingBack, inspectingBack, losing:
+		case calling, overslept, lookingUp, checking, missing, leaving, canceling, resending, oversleptResend, releasing,
+			inspectingRelease, losing:
 			me.res = 0
 		default:
 		}
@@ -141,11 +154,11 @@ func (m *machine) tidy(w *world) {
 	}
 	for i := range m.idents {
 		slot := &w.redis[i]
-		if slot.kind == hint && slot.owner > 0 && w.procs[slot.owner-1].pc == idle {
+		if slot.kind == marker && slot.owner > 0 && w.procs[slot.owner-1].pc == idle {
 			slot.owner = 0
 		}
 		late := &w.late[i]
-		if hopeless := !late.mine || w.pg.records[i].state != inProgress; hopeless && !m.keepsLate() {
+		if hopeless := !late.mine || w.pg.records[i].state != inProgress; hopeless && !late.half && !m.keepsLate() {
 			*late = batch{}
 		}
 	}
@@ -153,11 +166,11 @@ func (m *machine) tidy(w *world) {
 
 // keepsLate tells whether a batch matters that can't pass the protocol's guard any more.
 func (m *machine) keepsLate() bool {
-	return m.Sabotage == NoFenceInSettle || m.Sabotage == NoStateInSettle
+	return m.Sabotage == NoFenceInCompletion || m.Sabotage == NoStateInCompletion
 }
 
-// tidyRows turns the claims of holders that are gone to zero, because their numbers are given out again. Such a holder's
-// lease is over: until then everybody is only refused.
+// tidyRows turns the claims of owners that are gone to zero, because their numbers are given out again. Such an owner's
+// lease is over: until then every other one is only refused.
 func (m *machine) tidyRows(w *world, pg *postgres) {
 	for i := range m.idents {
 		rec := &pg.records[i]
@@ -172,6 +185,9 @@ func (m *machine) tidyRows(w *world, pg *postgres) {
 	}
 	for j := range m.intents {
 		pay := &pg.payments[j]
+		if pay.attempt == resolved && !m.mayBeSent(w, pay.key) {
+			pay.old = false
+		}
 		if pay.claim == 0 {
 			continue
 		}

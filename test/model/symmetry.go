@@ -19,6 +19,9 @@ func (m *machine) findSymmetries() []symmetry {
 			continue
 		}
 		for swaps := range replicas {
+			if swaps == 1 && m.Stricter {
+				continue // the replicas differ
+			}
 			s := symmetry{all: m.all, swaps: swaps == 1}
 			for p, q := range order {
 				s.to[p] = uint8(q)

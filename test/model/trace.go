@@ -51,7 +51,11 @@ func (m *machine) tellStep(before, now *world, a action) string {
 	if e := a.event & 0xff; !m.Fine && e >= arrived && e <= arrivedPastBadValue {
 		text += "; it " + events[begun].text
 	}
-	if said := results[a.event.result()]; said != "" {
+	said := results[a.event.result()]
+	if e := a.event & 0xff; e == refused || e == refusedWrongly {
+		said = refusals[a.event.result()]
+	}
+	if said != "" {
 		text += ": " + said
 	}
 	if a.event.class() == fault {
@@ -74,7 +78,7 @@ func (m *machine) tellStep(before, now *world, a action) string {
 		return "payment of " + m.intentName(uint8(who)) + ": " + text
 	case aBookKey:
 		return fmt.Sprintf("provider key %d: %s", who+1, text)
-	case nobody:
+	case noSubject:
 	}
 	return text
 }
@@ -82,9 +86,18 @@ func (m *machine) tellStep(before, now *world, a action) string {
 var (
 	replicaNames = [...]string{"replica A", "replica B"}
 	results      = [...]string{
-		approved: "charged", declined: "declined", rejected: "the request is refused",
+		approved: "charged", declined: "declined", rejected: "the request is refused", untried: "shown, and not tried yet",
+		confirming: "shown, and being confirmed", canceled: "canceled", unclear: "no clear answer",
 	}
-	recordNames  = [...]string{inProgress: "in_progress", completed: "completed", expired: "expired", forgotten: "deleted"}
+	halfNames = [...]string{
+		completionBatch: "a completion, which holds the record and the order", releaseBatch: "a release, which holds the record and the order",
+		firstBatch: "a first transaction, which holds the key and the order", applyBatch: "what was found out, which holds the attempt and the order",
+	}
+	refusals = [...]string{
+		inFlight: "409, in flight", keyExpired: "410, expired", keyReused: "422, reused", notPayable: "409, order not payable",
+		invalid: "422, validation failed", limited: "429, rate limited", keyCanceled: "410, given up",
+	}
+	recordNames  = [...]string{inProgress: "in_progress", completed: "completed", expired: "expired", forgotten: "deleted", spent: "given up"}
 	paymentNames = [...]string{processing: "processing", succeeded: "succeeded", failed: "failed"}
 	attemptNames = [...]string{sent: "sent", unresolved: "unknown", resolved: "resolved"}
 	outcomes     = [...]string{noOutcome: "nothing", created: "201", accepted: "202", refusedCard: "402", broken: "500"}
@@ -160,10 +173,23 @@ func (m *machine) facts(w *world) []string {
 	for k := range w.book {
 		c := &w.book[k]
 		text := fmt.Sprintf("provider key %d: charged %d times", k+1, c.charges)
+		if m.means(c.result) == unknown && c.result != unknown || c.result == canceled {
+			text += ", " + results[c.result]
+		}
+		if c.again {
+			text += ", and once more by mistake"
+		}
 		if c.onItsWay {
 			text += ", a request in the network"
 		}
 		facts = append(facts, text)
+	}
+	for i := range m.idents {
+		if late := w.late[i]; late.half {
+			facts = append(facts, "half a batch of "+m.keyName(uint8(i))+": "+halfNames[late.kind])
+		} else {
+			facts = append(facts, "half a batch of "+m.keyName(uint8(i))+": none")
+		}
 	}
 	for i := range m.idents {
 		facts = append(facts, "Redis, "+m.keyName(uint8(i))+": "+tellValue(w.redis[i]))
@@ -216,8 +242,8 @@ func (m *machine) tellPayment(w *world, j uint8) string {
 
 func tellValue(v value) string {
 	switch v.kind {
-	case hint:
-		return "a hint"
+	case marker:
+		return "a marker"
 	case published:
 		return outcomes[v.reply.out]
 	case forged:

@@ -11,7 +11,7 @@ const (
 )
 
 // world is everything that the protocol can know or touch, at one moment: two equal worlds have the same future. Whose
-// claim and whose hint it is are numbers of processes plus one; zero is a process that is gone.
+// claim and whose marker it is are numbers of processes plus one; zero is a process that is gone.
 type world struct {
 	pg      postgres
 	standby postgres // what a promotion would leave, while replication stalls (F13); else zero
@@ -20,11 +20,14 @@ type world struct {
 	redis   [maxIdent]value
 	memory  [replicas][maxIdent]reply // L1
 	book    [maxBook]charge
+	giving  [maxIdent]bool  // a transaction that gives the key up holds its lock
 	told    [maxIdent]reply // the first outcome that a client got: what all later ones must be
 
-	view     [replicas]uint8 // the timeline as each replica knows it (repository.Watch)
+	view     [replicas]uint8 // the timeline as each replica knows it (postgres.PrimaryMonitor)
 	timeline uint8           // of the primary; 1 after a promotion that lost commits
 	stalled  bool
+	unread   bool  // the provider's list can't be read any more (F38)
+	picky    bool  // the store refuses what the provider answers
 	fresh    uint8 // counts what the sabotages don't derive
 	bad      violation
 }
@@ -35,7 +38,7 @@ type postgres struct {
 	payments [maxIntent]payment
 }
 
-// record is a row of idempotency_keys. A claim stands for claim_id and fence: no two holders have the same.
+// record is a row of idempotency_keys. A claim stands for claim_id and fence: no two owners have the same.
 type record struct {
 	state  recordState
 	intent uint8 // whose fingerprint, and whose payment
@@ -53,6 +56,7 @@ const (
 	completed
 	expired   // a tombstone
 	forgotten // deleted; what was made under it stays
+	spent     // given up before anything was made under it
 )
 
 // known tells whether the row exists.
@@ -98,7 +102,7 @@ type process struct {
 	on     uint8 // replica
 	intent uint8
 	claim  uint8 // under which it writes
-	key    uint8 // of the operation that it works on: the provider key
+	key    uint8 // of the operation that it works on: the provider key; of one that has its reply: the timeline of that
 	id     uint8 // and the payment's id
 	res    result
 	gone   bool // its client hung up
@@ -109,51 +113,60 @@ type process struct {
 type pc uint8
 
 const (
-	idle           pc = iota
-	entered           // Store.Begin; only in fine steps, as the four that say so below
-	takingOver        // Store.TakeOver (fine)
-	losing            // Engine.winner (fine)
-	committed         // Engine.publish (fine)
-	answering         // the socket (fine)
-	open              // Store.Claim or Store.Complete: T1's COMMIT
-	openUnknown       // none: the old backend may still be at work on T1's COMMIT
-	resolving         // Store.Resolve
-	calling           // Operation.Call
-	answered          // Store.Settle: T2
-	inspecting        // Store.Inspect after an unknown COMMIT of T2
-	takingBack        // Store.TakeBack
-	inspectingBack    // Store.Inspect after an unknown COMMIT of a take-back
-	dueRead           // a sabotage: what is due was read, and is updated next
-	lookingUp         // Operation.LookUp after a takeover
-	checking          // Operation.LookUp of a claimed attempt
-	missing           // Payments.missing: note what was not found
-	resending         // Payments.resend: the call
-	applying          // Database.Apply
-	applyUnknown      // none: Apply's batch is on its way, or is being executed
+	idle              pc = iota
+	entered              // Store.Begin; only in fine steps, as the four that say so below
+	takingOver           // Store.TakeOver (fine)
+	losing               // Engine.answerFromCurrent (fine)
+	committed            // Engine.publish (fine)
+	answering            // the socket (fine)
+	open                 // Store.Claim or Store.Commit: the first COMMIT
+	openUnknown          // none: the old backend may still be at work on the first COMMIT
+	resolving            // Store.Resolve
+	calling              // Operation.Call
+	overslept            // the same, for longer than the provider remembers keys
+	answered             // Store.Complete
+	inspecting           // Store.Inspect after an unknown COMMIT of Complete
+	releasing            // Store.Release
+	inspectingRelease    // Store.Inspect after an unknown COMMIT of Release
+	dueRead              // a sabotage: what is due was read, and is updated next
+	lookingUp            // Resumption.LookUp after a takeover
+	checking             // Operation.LookUp of a claimed attempt
+	missing              // operation.missing: note what was not found
+	leaving              // operation.review: leave it to a person
+	canceling            // operation.cancelUntried
+	resending            // operation.resend: the call
+	oversleptResend      // the same, for longer than the provider remembers keys
+	applying             // Database.Apply
+	applyUnknown         // none: Apply's batch is on its way, or is being executed
 )
 
 // checks tells whether the process works on an attempt, not on a record.
 func (s pc) checks() bool { return s >= checking }
 
-// batch is a whole transaction (BEGIN to COMMIT in one message) that was sent, given up, and has not reached Postgres.
+// batch is a transaction (all of it, or its last part, in one message) that was sent and given up, and has not reached
+// Postgres, or only in part.
 type batch struct {
-	kind batchKind
-	res  result
-	mine bool // the record still has the claim that the batch carries
+	kind   batchKind
+	res    result
+	intent uint8
+	mine   bool // the record still has the claim that the batch carries
+	half   bool // the first part has arrived and holds its locks, the rest never comes (F36)
 }
 
 type batchKind uint8
 
 const (
 	noBatch batchKind = iota
-	settleBatch
-	takeBackBatch
+	completionBatch
+	releaseBatch
+	firstBatch // these two only as halves
+	applyBatch
 )
 
 // value is what stands under one name in Redis.
 type value struct {
 	kind  valueKind
-	owner uint8 // of a hint
+	owner uint8 // of a marker
 	reply reply
 }
 
@@ -161,7 +174,7 @@ type valueKind uint8
 
 const (
 	nothing valueKind = iota
-	hint
+	marker
 	published
 	forged
 )
@@ -186,13 +199,14 @@ const (
 
 // charge is what the provider knows under one provider key: an entry of its book, and its memory of the key.
 type charge struct {
-	result     result // approved or declined, once it was executed
+	result     result // unknown: it stands in no list
 	charges    uint8
 	id         uint8 // metadata[payment_id]
 	intent     uint8
 	keyed      bool // the key is remembered
-	refused    bool // as a request; a refusal is no entry of the book
-	onItsWay   bool // a request under this key is in the network, and nobody waits for its answer
+	refused    bool // as a request, at least once; a refusal is no entry of the book
+	again      bool // the provider has charged a second time, by a mistake of its own
+	onItsWay   bool // a request under this key is in the network, and no process waits for its answer
 	sentID     uint8
 	sentIntent uint8
 }
@@ -203,6 +217,9 @@ const (
 	unknown result = iota
 	approved
 	declined
-	rejected // as a request: 400, 404, 422
-	unsent
+	rejected   // as a request: 400, 404, 422
+	untried    // requires_payment_method without an error, requires_confirmation: it may be charged yet, or stay so for ever
+	confirming // processing, an unknown word: it will be charged or declined
+	canceled   // by us, and confirmed
+	unclear    // of a look-up: it could not read all, or not make sense of it
 )

@@ -22,6 +22,9 @@
 //	HoldCommit      Postgres: COMMIT waits until Release
 //	CutAfterCommit  Postgres: the server has committed; Bytes of its answer to COMMIT pass
 //
+//	Strand          Postgres: Statements of a batch pass, the rest never comes, and the server's connection stays open until
+//	                Release, whatever becomes of the client. More than the batch has: all but its end (Sync) passes
+//
 //	SwapReply       Redis: a GET gets another key's value, the longest that was seen lately
 //	TruncateReply   Redis: a GET gets its value without the last byte
 //	AlterReply      Redis: a GET gets its value with one bit changed

@@ -20,6 +20,7 @@ const (
 	CutBeforeCommit Kind = "cut before commit"
 	HoldCommit      Kind = "hold commit"
 	CutAfterCommit  Kind = "cut after commit"
+	Strand          Kind = "strand"
 
 	SwapReply     Kind = "swap reply"
 	TruncateReply Kind = "truncate reply"
@@ -39,10 +40,11 @@ const Always = -1
 
 // Fault is what is to happen.
 type Fault struct {
-	Kind  Kind
-	Times int    // how many moments; 0 means 1, Always every one
-	Bytes int    // of the request or reply that still pass before a cut; the shortest value that is truncated or altered
-	Match string // only requests that contain it, case and all; empty: every one
+	Kind       Kind
+	Times      int    // how many moments; 0 means 1, Always every one
+	Bytes      int    // of the request or reply that still pass before a cut; the shortest value that is truncated or altered
+	Statements int    // of a stranded batch that still pass, then Bytes of the next message; -1: all but the last one
+	Match      string // only requests that contain it, case and all; empty: every one
 }
 
 // Armed is a fault that waits for its moments. Safe for concurrent use.
@@ -119,6 +121,13 @@ func (p *Proxy) Counts() map[Kind]int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.counts)
+}
+
+// waits tells whether a fault of this kind is armed for any request.
+func (p *Proxy) waits(kind Kind) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.armed, func(a *Armed) bool { return a.fault.Kind == kind })
 }
 
 // take uses up one moment of a fault of this kind, if one is armed for this request; text is asked for only then.

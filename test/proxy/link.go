@@ -30,6 +30,8 @@ type verdict struct {
 	out  []byte // forwarded instead of it
 	hold *Armed // waits for this first
 	cut  *Armed // both connections are reset behind out
+
+	strand *Armed // nothing passes any more behind out, and both connections stay open
 }
 
 // dialLimit bounds a connection to a server that is next door.
@@ -50,6 +52,8 @@ type link struct {
 	last    direction
 	passed  [2]int // bytes of this turn
 	pending [2]*Armed
+
+	stranded *Armed // the server waits for what never comes
 }
 
 func (l *link) connect() error {
@@ -99,7 +103,7 @@ func (l *link) reset() {
 
 // pump forwards one direction, unit by unit.
 func (l *link) pump(dir direction, from, to net.Conn) {
-	defer func() { // the other direction has nobody to speak to
+	defer func() { // one side is gone, so the other direction ends, too
 		l.cancel()
 		_, _ = from.Close(), to.Close()
 	}()
@@ -111,6 +115,9 @@ func (l *link) pump(dir direction, from, to net.Conn) {
 			l.turn(dir)
 			var ok bool
 			if unread, ok = l.forward(dir, to, append(unread, buf[:n]...)); !ok {
+				if a := l.strandedBy(); a != nil && dir == toServer {
+					a.hold(l.ctx) // until its release, or until the server ends the connection
+				}
 				return
 			}
 		}
@@ -121,6 +128,12 @@ func (l *link) pump(dir direction, from, to net.Conn) {
 			return
 		}
 	}
+}
+
+func (l *link) strandedBy() *Armed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stranded
 }
 
 // turn notes who speaks.
@@ -150,6 +163,9 @@ func (l *link) giveBack() {
 
 // forward sends the whole units of b on, and returns what is left of it.
 func (l *link) forward(dir direction, to net.Conn, b []byte) (rest []byte, ok bool) {
+	if dir == toClient && l.strandedBy() != nil {
+		return nil, true // dropped: after the fault the client gets no more answers
+	}
 	var out []byte
 	for {
 		n := l.speech.frame(dir, b)
@@ -167,6 +183,14 @@ func (l *link) forward(dir direction, to net.Conn, b []byte) (rest []byte, ok bo
 			v.hold.hold(l.ctx)
 		}
 		out = append(out, v.out...)
+		if v.strand != nil {
+			l.mu.Lock()
+			l.stranded = v.strand
+			l.mu.Unlock()
+			_ = l.write(to, out)
+			l.proxy.hit(v.strand)
+			return nil, false
+		}
 		if v.cut != nil {
 			_ = l.write(to, out)
 			l.proxy.hit(v.cut)
@@ -179,7 +203,7 @@ func (l *link) forward(dir direction, to net.Conn, b []byte) (rest []byte, ok bo
 // judge asks the speech, then looks whether this turn is to be held or cut.
 func (l *link) judge(dir direction, unit []byte) verdict {
 	v := l.speech.see(dir, unit)
-	if v.cut != nil {
+	if v.cut != nil || v.strand != nil {
 		return v
 	}
 	cutting, holding := CutRequest, HoldRequest

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -63,6 +64,7 @@ type postgresSpeech struct {
 	said     []string          // SQL executed in this transaction
 	idle     bool              // the server has said that no transaction is open
 	loses    *Armed            // the answer to the COMMIT that is on its way
+	batch    [][]byte          // the messages of a batch that is looked at whole, because one may be stranded
 }
 
 func newPostgresSpeech(p *Proxy) speech {
@@ -86,9 +88,13 @@ func (s *postgresSpeech) frame(dir direction, b []byte) int {
 	return size
 }
 
+// text is the transaction so far; what the last one said is no part of what comes between the two, as when statements are prepared.
 func (s *postgresSpeech) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.idle {
+		return ""
+	}
 	return strings.Join(s.said, "\n")
 }
 
@@ -98,6 +104,9 @@ func (s *postgresSpeech) see(dir direction, unit []byte) verdict {
 		return s.answered(unit, pass)
 	}
 	sql, executes := s.asked(unit)
+	if len(s.batch) > 0 || (bytes.IndexByte([]byte("PBDEC"), unit[0]) >= 0 && s.proxy.waits(Strand)) {
+		return s.wholeBatch(unit)
+	}
 	if !executes || !commits(sql) {
 		return pass
 	}
@@ -110,6 +119,45 @@ func (s *postgresSpeech) see(dir direction, unit []byte) verdict {
 	s.mu.Unlock()
 	pass.hold = s.proxy.take(HoldCommit, s.text)
 	return pass
+}
+
+// wholeBatch keeps messages back until their batch is whole (Sync, or Flush), so that all that it says can be matched. Then
+// they pass, or a part of them does.
+func (s *postgresSpeech) wholeBatch(unit []byte) verdict {
+	s.batch = append(s.batch, bytes.Clone(unit))
+	if unit[0] != 'S' && unit[0] != 'H' {
+		return verdict{}
+	}
+	batch := s.batch
+	s.batch = nil
+	strand := s.proxy.take(Strand, s.text)
+	if strand == nil {
+		return verdict{out: bytes.Join(batch, nil)}
+	}
+	return verdict{out: prefix(batch, strand.fault), strand: strand}
+}
+
+// prefix is what passes of a batch: so many statements, up to their Execute, and so many bytes of the next message. Its end
+// never passes.
+func prefix(batch [][]byte, fault Fault) (out []byte) {
+	statements, pass := 0, fault.Statements
+	if pass < 0 {
+		for _, unit := range batch {
+			if unit[0] == 'E' {
+				pass++
+			}
+		}
+	}
+	for _, unit := range batch[:len(batch)-1] {
+		if statements == pass {
+			return append(out, unit[:min(fault.Bytes, len(unit))]...)
+		}
+		out = append(out, unit...)
+		if unit[0] == 'E' {
+			statements++
+		}
+	}
+	return out
 }
 
 // asked notes what the client says, and returns the SQL that this message executes, if it does.

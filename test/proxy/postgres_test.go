@@ -48,7 +48,7 @@ func connect(t *testing.T, url string, mode pgx.QueryExecMode) *pgx.Conn {
 	return conn
 }
 
-// has tells whether a row was committed, as anybody else sees it.
+// has reports whether a row was committed. It reads on a connection of its own, which sees only what is committed.
 func (b *bank) has(id int) (there bool) {
 	b.t.Helper()
 	if err := b.direct.QueryRow(b.t.Context(), "SELECT EXISTS (SELECT FROM money WHERE id = $1)", id).Scan(&there); err != nil {
@@ -57,7 +57,7 @@ func (b *bank) has(id int) (there bool) {
 	return there
 }
 
-// free tells whether nobody holds the row's key, not even in a transaction that is still open.
+// free reports whether the row's key is free: no transaction has written it, not even one that is still open.
 func (b *bank) free(id int) bool {
 	b.t.Helper()
 	tx, err := b.direct.Begin(b.t.Context())
@@ -209,6 +209,37 @@ func TestACommitThatTheServerRefusedUsesUpNoFault(t *testing.T) {
 	}
 	if err := batch(conn, 1); err == nil || cut.Hits() != 1 || !b.has(1) {
 		t.Errorf("the next commit: %v, %d hits", err, cut.Hits())
+	}
+}
+
+// The server keeps what a part of a batch has locked, for as long as its connection stands, though the client is gone.
+func TestAStrandedBatchKeepsItsLocksUntilItsRelease(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	for statements, want := range map[int]struct{ free, has bool }{
+		0: {free: true}, 1: {free: true}, 2: {}, 9: {has: true}, // BEGIN, INSERT, COMMIT, and the end that never passes
+	} {
+		id := 10 * statements
+		conn := connect(t, b.proxy.URL(), pgx.QueryExecModeCacheStatement)
+		if err := batch(conn, id+1); err != nil { // from now on the statements are prepared
+			t.Fatal(err)
+		}
+		stranded := b.proxy.Arm(proxy.Fault{Kind: proxy.Strand, Match: "INSERT INTO money", Statements: statements, Bytes: 3})
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		queue := &pgx.Batch{}
+		queue.Queue("BEGIN")
+		queue.Queue("INSERT INTO money VALUES ($1)", id)
+		queue.Queue("COMMIT")
+		if err := conn.SendBatch(ctx, queue).Close(); err == nil || stranded.Hits() != 1 {
+			t.Errorf("%d statements: got %v and %d hits, want an error and 1", statements, err, stranded.Hits())
+		}
+		cancel()
+		eventually(t, "the client is gone", conn.IsClosed)
+		if free, has := b.free(id), b.has(id); free != want.free || has != want.has || stranded.Held() != 1 {
+			t.Errorf("%d statements: free %t, there %t, %d held; want %+v and 1", statements, free, has, stranded.Held(), want)
+		}
+		stranded.Release()
+		eventually(t, "its locks are gone", func() bool { return b.free(id) || b.has(id) })
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/payonce/payonce/internal/sleep"
 )
 
 // Proxy is what all kinds have in common: it listens, forwards, counts and breaks. Safe for concurrent use.
@@ -39,7 +41,7 @@ func start(ctx context.Context, network, server string, speech func(*Proxy) spee
 	p := &Proxy{speech: speech, network: network, server: server, links: map[*link]struct{}{}, counts: map[Kind]int64{}}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for try := 1; p.listener == nil; try++ {
-		// Below the ports from which connections are made, so that nobody can get it while connections are refused.
+		// Below the ports from which connections are made, so that no other program gets it while connections are refused.
 		err := p.listen("127.0.0.1:" + strconv.Itoa(15000+rand.IntN(17000)))
 		if err != nil && try == 50 {
 			p.cancel()
@@ -97,7 +99,7 @@ func (p *Proxy) Connections() int {
 	return len(p.links)
 }
 
-// Refuse lets nobody connect any more. Connections that stand go on; ResetAll ends them.
+// Refuse stops accepting new connections. Connections that stand go on; ResetAll ends them.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -186,14 +188,10 @@ func (p *Proxy) delay(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 	p.count(Delayed)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !sleep.For(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 // target is where a new connection leads.

@@ -1,18 +1,14 @@
 package readme
 
 import (
-	"bytes"
-	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/payonce/payonce/test/needs"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -20,16 +16,39 @@ import (
 // nothing configured but where it keeps its data and listens.
 func TestTheWalkWorksWhenItIsPasted(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("curl is needed in CI")
+	answers := walk(t, "README.md", 2, "201 Created", "201 Created", "201 Created", "422 Unprocessable Entity", "409 Conflict", "200 OK",
+		"200 OK", "410 Gone")
+	if !strings.Contains(answers[1], `"status":"succeeded"`) || body(answers[1]) != body(answers[2]) {
+		t.Errorf("the replay is not the first answer:\n%s\n%s", answers[1], answers[2])
+	}
+}
+
+// TestTheLifeOfAPaymentWorksWhenItIsPasted does the same with the page about captures, refunds and the rest.
+func TestTheLifeOfAPaymentWorksWhenItIsPasted(t *testing.T) {
+	t.Parallel()
+	answers := walk(t, "docs/payments.md", 3, "201 Created", "201 Created", "200 OK", "200 OK", "200 OK", "201 Created",
+		"422 Unprocessable Entity", "200 OK", "200 OK", "200 OK", "201 Created", "200 OK", "201 Created", "200 OK", "200 OK")
+	for step, want := range map[int]string{
+		1: `"status":"requires_capture"`, 2: `"status":"partially_captured"`, 4: `"amount_captured":9000`, 5: `"status":"succeeded"`,
+		6: `"code":"amount-too-large"`, 10: `"status":"requires_action"`, 11: `"status":"requires_action"`, 12: `"status":"succeeded"`,
+		13: `"effect":"refunded"`, 14: `"sum":0`,
+	} {
+		if !strings.Contains(answers[step], want) {
+			t.Errorf("step %d: got\n%s\nwant %s", step+1, answers[step], want)
 		}
-		t.Skip("the walk is made of curl lines, and curl is not on the PATH")
 	}
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
-	steps := []string{
-		"201 Created", "201 Created", "201 Created", "422 Unprocessable Entity", "409 Conflict", "200 OK",
+	for step, want := range map[int]int{7: 2, 8: 1, 9: 4} {
+		if got := strings.Count(answers[step], `"status":`); got != want {
+			t.Errorf("step %d: got %d rows, want %d:\n%s", step+1, got, want, answers[step])
+		}
 	}
+}
+
+// walk runs the shell blocks of a page, the first of which sets variables, and compares each answer's status. One step is a replay.
+func walk(t *testing.T, page string, replay int, steps ...string) (answers []string) {
+	t.Helper()
+	needs.Program(t, "the walk is made of curl lines", "curl")
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(read(t, page), -1)
 	if len(blocks) != len(steps)+1 {
 		t.Fatalf("the walk has %d blocks, not one that sets variables and %d steps", len(blocks), len(steps))
 	}
@@ -38,18 +57,16 @@ func TestTheWalkWorksWhenItIsPasted(t *testing.T) {
 	for _, block := range blocks[1:] {
 		script += block[1] + "echo '" + mark + "'\n"
 	}
-	answers := strings.Split(shell(t, script), mark)
+	answers = strings.Split(shell(t, script), mark)
 	for i, want := range steps {
 		if !strings.HasPrefix(strings.TrimSpace(answers[i]), "HTTP/1.1 "+want+"\r\n") {
 			t.Errorf("step %d is not %s:\n%s", i+1, want, answers[i])
 		}
-		if replayed := strings.Contains(answers[i], "\r\nIdempotent-Replayed: true\r\n"); replayed != (i == 2) {
+		if replayed := strings.Contains(answers[i], "\r\nIdempotent-Replayed: true\r\n"); replayed != (i == replay) {
 			t.Errorf("step %d is replayed: %t\n%s", i+1, replayed, answers[i])
 		}
 	}
-	if !strings.Contains(answers[1], `"status":"succeeded"`) || body(answers[1]) != body(answers[2]) {
-		t.Errorf("the replay is not the first answer:\n%s\n%s", answers[1], answers[2])
-	}
+	return answers
 }
 
 const mark = "--- end of step ---"
@@ -87,56 +104,11 @@ func body(response string) string {
 // serve starts the service as a newcomer does, on free ports, and returns its address and the key that it printed.
 func serve(t *testing.T) (base, key string) {
 	t.Helper()
-	dir := t.TempDir()
-	command := exec.Command(service.Binary(t)) //nolint:noctx // ended by the cleanup
-	command.Env = []string{
-		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "DATA_DIR=" + filepath.Join(dir, "data"),
-	}
-	reader, writer := io.Pipe()
-	command.Stdout, command.Stderr = writer, writer
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s := service.RunProgram(t, "DATA_DIR="+filepath.Join(t.TempDir(), "data"))
 	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		if err := command.Wait(); err != nil {
-			t.Errorf("the service did not stop well: %v", err)
+		if code := s.Stop(); code != 0 {
+			t.Errorf("the service did not stop well: got exit code %d, want 0", code)
 		}
-		_ = writer.Close()
 	})
-	return announced(t, reader)
-}
-
-// announced waits for the start-up text, and goes on reading so that the service never waits for its reader.
-func announced(t *testing.T, output io.Reader) (base, key string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	found := make(chan []string, 1)
-	go func() {
-		defer close(found)
-		pattern := regexp.MustCompile(`(?s)API key\s+(sk_test_\w+).*\nlistening on (http://\S+)\n`)
-		var text bytes.Buffer
-		buffer := make([]byte, 4096)
-		for told := false; ; {
-			n, err := output.Read(buffer)
-			text.Write(buffer[:n])
-			if match := pattern.FindStringSubmatch(text.String()); match != nil && !told {
-				told = true
-				found <- match
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	select {
-	case match, ok := <-found:
-		if ok {
-			return match[2], match[1]
-		}
-	case <-ctx.Done():
-	}
-	t.Fatal("the service printed no key and address")
-	return "", ""
+	return s.URL(), s.Find(`API key\s+(sk_test_\w+)`)
 }

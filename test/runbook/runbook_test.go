@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/payonce/payonce/test/service"
@@ -31,10 +33,14 @@ func page(t *testing.T) string {
 func TestAPaymentThatNeedsReviewIsMarkedFailedByHand(t *testing.T) {
 	t.Parallel()
 	sql := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(page(t), -1)
-	if len(sql) != 2 {
-		t.Fatalf("the runbook has %d blocks of SQL, not one that lists and one that decides", len(sql))
+	if len(sql) != 3 {
+		t.Fatalf("the runbook has %d blocks of SQL, want one about customers, one that lists and one that decides", len(sql))
 	}
 	s := service.Start(t, service.Options{})
+	if waiting := query(t, s, sql[0][1]); len(waiting) != 1 || len(waiting[0].Rows) != 0 {
+		t.Errorf("the list of payments that wait for their customer: got %v, want an empty one", waiting)
+	}
+	sql = sql[1:]
 	client := s.NewMerchant()
 	order := client.CreateOrder()
 	paid := client.Pay(order, "pm_sim_wrong_amount", "reviewed")
@@ -87,24 +93,48 @@ func query(t *testing.T, s *service.Service, sql string) []*pgconn.Result {
 	return results
 }
 
-func TestEveryMetricToWatchIsServed(t *testing.T) {
+// TestEveryAlertOfPrometheusHasASection, and no section is about an alert that isn't there any more. What the alerts name is held to the
+// running service in test/monitoring.
+func TestEveryAlertOfPrometheusHasASection(t *testing.T) {
 	t.Parallel()
-	s := service.Start(t, service.Options{})
-	client := s.NewMerchant()
-	client.Pay(client.CreateOrder(), "pm_card_visa", "first") // so that the provider's calls have a series
-	served := "\n" + s.Metrics()
-	text := page(t)
-	for _, name := range regexp.MustCompile(`payonce_[a-z_]+`).FindAllString(text, -1) {
-		if !strings.Contains(served, "\n"+name+"{") && !strings.Contains(served, "\n"+name+" ") {
-			t.Errorf("the metric %s is not served", name)
+	names := func(pattern, text string) (all []string) {
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			all = append(all, match[1])
 		}
+		slices.Sort(all)
+		return all
 	}
-	// The series of these two exist from the start, each by name.
-	series := regexp.MustCompile(`payonce_(idempotency_outcomes_total|redis_failures_total)\{outcome="[a-z_:]+"\}`)
-	for _, name := range series.FindAllString(text, -1) {
-		if !strings.Contains(served, "\n"+name+" ") {
-			t.Errorf("the series %s is not served", name)
-		}
+	rules, err := os.ReadFile(filepath.Join(root, "deploy", "prometheus", "rules", "payonce.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, sections := names(`(?m)^ +- alert: (\w+)$`, string(rules)), names(`(?m)^### (\w+)$`, alertSections(t))
+	if diff := cmp.Diff(alerts, sections); diff != "" || len(alerts) == 0 {
+		t.Errorf("alerts (-) and sections (+):\n%s", diff)
+	}
+	severities := names("(?m)^### \\w+\n\n`(page|ticket)`", alertSections(t))
+	if got, want := len(severities), len(sections); got != want {
+		t.Errorf("%d sections begin with their severity, want %d", got, want)
+	}
+}
+
+// alertSections is the part of the runbook about Prometheus's alerts.
+func alertSections(t *testing.T) string {
+	t.Helper()
+	_, text, _ := strings.Cut(page(t), "\n## Alerts\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+func TestTheQueriesOfTheAlertSectionsRun(t *testing.T) {
+	t.Parallel()
+	queries := regexp.MustCompile("`(SELECT [^`]+)`").FindAllStringSubmatch(alertSections(t), -1)
+	if len(queries) < 3 {
+		t.Fatalf("the sections have %d queries", len(queries))
+	}
+	s := service.Start(t, service.Options{})
+	for _, q := range queries {
+		query(t, s, q[1])
 	}
 }
 

@@ -107,6 +107,11 @@ func (c catch) missed(o *outcome) string {
 	return ""
 }
 
+// ended tells whether the test passed or failed by its own judgement: another run of it may end in another way.
+func (c catch) ended(o *outcome) bool {
+	return o.broken == "" && (o.ended[c.id()] == "pass" || o.ended[c.id()] == "fail")
+}
+
 // unfit says why the outcome doesn't show that the test passes without a sabotage; "" when it does.
 func (c catch) unfit(o *outcome) string {
 	switch {

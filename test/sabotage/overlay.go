@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,28 +23,66 @@ type place struct {
 
 func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
-// apply returns the broken text of each file that the sabotage edits, and the place of its first edit. It is an error
-// when a text isn't there exactly once: the source has moved on and the table has to follow.
+// replacement is an edit whose place is found.
+type replacement struct {
+	span
+	new string
+}
+
+// apply returns the broken text of each file that the sabotage edits, and the place of its first edit.
 func (s sabotage) apply(root string) (texts map[string]string, at place, err error) {
-	sources, texts := map[string]string{}, map[string]string{}
+	from := newSource(root)
+	byFile := map[string][]replacement{}
 	for i, e := range s.edits {
-		if _, read := sources[e.file]; !read {
-			content, err := os.ReadFile(filepath.Join(root, e.file))
-			if err != nil {
-				return nil, place{}, fmt.Errorf("%q: %w", s.name, err)
-			}
-			sources[e.file], texts[e.file] = string(content), string(content)
-		}
-		if n := strings.Count(sources[e.file], e.old); n != 1 {
-			return nil, place{}, fmt.Errorf("%q: %s holds %d times, not once: %s", s.name, e.file, n, e.old)
+		where, err := from.find(e)
+		if err != nil {
+			return nil, place{}, fmt.Errorf("%q: %w", s.name, err)
 		}
 		if i == 0 {
-			before, _, _ := strings.Cut(sources[e.file], e.old)
-			at = place{e.file, 1 + strings.Count(before, "\n")}
+			at = place{where.file, 1 + strings.Count(from.files[where.file][:where.from], "\n")}
 		}
-		texts[e.file] = strings.Replace(texts[e.file], e.old, e.new, 1)
+		byFile[where.file] = append(byFile[where.file], replacement{where, e.new})
+	}
+	texts = map[string]string{}
+	for file, all := range byFile {
+		if texts[file], err = replaced(from.files[file], all); err != nil {
+			return nil, place{}, fmt.Errorf("%q: %s: %w", s.name, file, err)
+		}
+	}
+	if len(s.imports) > 0 {
+		texts[at.file] = withImports(texts[at.file], s.imports)
 	}
 	return texts, at, nil
+}
+
+// replaced makes all replacements in a text, the last one first: so the others stay where they were found.
+func replaced(original string, all []replacement) (string, error) {
+	slices.SortFunc(all, func(a, b replacement) int { return b.from - a.from })
+	text, rest := original, len(original)
+	for _, r := range all {
+		if r.to > rest {
+			return "", fmt.Errorf("two edits overlap: %s", original[r.from:r.to])
+		}
+		text, rest = text[:r.from]+r.new+text[r.to:], r.from
+	}
+	return text, nil
+}
+
+// withImports imports more packages behind a file's package clause.
+func withImports(text string, paths []string) string {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "", text, parser.ImportsOnly)
+	if err != nil {
+		return text // the compiler says why
+	}
+	for _, has := range file.Imports {
+		paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return strconv.Quote(path) == has.Path.Value })
+	}
+	behind := set.Position(file.Name.End()).Offset
+	for _, path := range paths {
+		text = text[:behind] + "\n\nimport " + strconv.Quote(path) + text[behind:]
+	}
+	return text
 }
 
 // overlay writes the broken texts under dir and returns the file that -overlay takes (`go help build`).

@@ -35,7 +35,7 @@ func describe(to io.Writer, from []sabotage) {
 	for _, s := range from {
 		_, _ = fmt.Fprintf(to, "%s\n    breaks: %s\n", s.name, s.breaks)
 		for _, e := range s.edits {
-			_, _ = fmt.Fprintf(to, "    edits:  %s\n", e.file)
+			_, _ = fmt.Fprintf(to, "    edits:  %s\n", e.at)
 		}
 		_, _ = fmt.Fprintf(to, "    caught: %s, saying %q\n", s.caught, s.caught.says)
 	}

@@ -34,6 +34,18 @@ func TestAdd(t *testing.T) {
 
 func TestSkipped(t *testing.T) { t.Skip("not here") }
 
+func TestSumTheSecondTime(t *testing.T) {
+	if _, err := os.Stat("ran"); err != nil {
+		if err := os.WriteFile("ran", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if n := Add(1, 2); n != 3 {
+		t.Errorf("the sum is %d", n)
+	}
+}
+
 func TestChildren(t *testing.T) { t.Errorf("go commands see %s", os.Getenv("GOFLAGS")) }
 `,
 	} {
@@ -78,6 +90,32 @@ func TestOnlyAFailureOfTheNamedTestForItsReasonIsACatch(t *testing.T) {
 	}
 }
 
+func TestAMissIsTriedOnceMoreAndTheRunSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ test, becomes, missed, says string }{
+		{"TestSumTheSecondTime", "return a - b", "", "TestSumTheSecondTime: the test passes; it is tried once more"},
+		{"TestAdd", "return b + a", "the test passes", "TestAdd: the test passes; it is tried once more"},
+		{"TestAdd", "return a * b", "for another reason", "the sum is 2; it is tried once more"},
+		{"TestAdd", "return a - b", "", ""},
+		{"TestAdd", "return a +", "does not compile", ""},
+	} {
+		r := toy(t)
+		var progress strings.Builder
+		r.progress = &progress
+		s := sabotage{name: c.test, edits: []edit{{"toy.go", "return a + b", c.becomes}}, caught: catch{".", c.test, "the sum is -1"}}
+		got, err := r.try(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (got.missed == "") != (c.missed == "") || !strings.Contains(got.missed, c.missed) {
+			t.Errorf("%s by %s: got missed %q, want %q", c.becomes, c.test, got.missed, c.missed)
+		}
+		if said := progress.String(); (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
+			t.Errorf("%s by %s: got progress %q, want %q", c.becomes, c.test, said, c.says)
+		}
+	}
+}
+
 func TestATestThatHangsCatchesNothing(t *testing.T) {
 	t.Parallel()
 	r := toy(t)
@@ -93,9 +131,20 @@ func TestAReplacementThatDoesNotApplyOnceEndsTheRun(t *testing.T) {
 	r := toy(t)
 	for _, e := range []edit{{"toy.go", "return c", ""}, {"toy.go", "a", "b"}, {"gone.go", "a", "b"}} {
 		s := sabotage{name: "moved", edits: []edit{{"text.go", "first", "last"}, e}, caught: catch{".", "TestAdd", "x"}}
-		if err := r.clean(t.Context(), []sabotage{s}); err == nil || !strings.Contains(err.Error(), e.file) {
+		if err := r.apply([]sabotage{s}); err == nil || !strings.Contains(err.Error(), e.at) {
 			t.Errorf("%+v: %v", e, err)
 		}
+	}
+}
+
+func TestWhatTheTimeDoesNotAllowIsCounted(t *testing.T) {
+	t.Parallel()
+	r := toy(t)
+	var words strings.Builder
+	r.until, r.progress = time.Now().Add(-time.Second), &words
+	results, err := r.runAll(t.Context(), []sabotage{{name: "one"}, {name: "two"}})
+	if err != nil || len(results) != 0 || !strings.Contains(words.String(), "2 sabotages were not tried") {
+		t.Errorf("got %v, %v, %q; want both left, and said so", results, err, words.String())
 	}
 }
 

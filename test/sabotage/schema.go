@@ -8,7 +8,7 @@ func schema() []sabotage {
 			name:   "a 5xx stored",
 			breaks: "a failure is replayed for a day; made real by taking it out of the CHECK idempotency_keys_status, too",
 			edits: []edit{
-				{"idempotency/record.go", `status <= 299 || status == 402 }`, `status <= 299 || status == 402 || status >= 500 }`},
+				{"idempotency.Storable", `status <= 299 || status == 402 }`, `status <= 299 || status == 402 || status >= 500 }`},
 				{recordsDDL, `OR status = 402),`, `OR status = 402 OR status >= 500),`},
 			},
 			caught: kept("only outcomes are stored", "500 was stored"),
@@ -25,12 +25,12 @@ func schema() []sabotage {
 				"idempotency_arrow, too",
 			edits: []edit{
 				{
-					"operations/check.go", `_, err := a.write(u, t)`,
-					"_, err := a.write(u, t)\n" +
-						"u.Guard(`overwrite`, `UPDATE idempotency_keys SET status = 201 WHERE merchant_id = $1 AND key_hash = $2`, " +
-						"a.payment.MerchantID, a.payment.IdempotencyKeyHash)",
+					"operations.operation.store", `_, err := o.complete(ctx, tx, out, found)`,
+					"_, err := o.complete(ctx, tx, out, found)\n" +
+						"tx.MustAffect(`overwrite`, `UPDATE idempotency_keys SET status = 201 WHERE merchant_id = $1 AND key_hash = $2`, " +
+						"o.attempt.MerchantID, o.attempt.KeyHash)",
 				},
-				{recordsDDL, `OR (OLD.state = 'completed' AND NEW.state = 'expired')))`, `OR OLD.state = 'completed'))`},
+				{arrowDDL, `OR (OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at)`, `OR OLD.state = 'completed'`},
 			},
 			caught: catch{"operations", "TestAnUnresolvedPaymentIsFoundAndApplied", "got {Record:completed 201 1"},
 		},
@@ -39,12 +39,12 @@ func schema() []sabotage {
 			breaks: "a payment in progress becomes a tombstone; made real by letting the trigger idempotency_arrow and the CHECKs " +
 				"about states pass it",
 			edits: []edit{
-				{recordsSQL, `WHERE state = 'completed' AND expires_at <= now()`, `WHERE coalesce(expires_at, lease_until) <= now() AND state <> 'expired'`},
+				{"postgres.sqlExpire", `WHERE state = 'completed' AND expires_at <= now()`, `WHERE coalesce(expires_at, lease_until) <= now() AND state <> 'expired'`},
 				{
-					recordsSQL, `SET state = 'expired', body = NULL, headers = NULL FROM due`,
+					"postgres.sqlExpire", `SET state = 'expired', body = NULL, headers = NULL FROM due`,
 					`SET state = 'expired', body = NULL, headers = NULL, lease_until = NULL, completed_at = coalesce(completed_at, now()) FROM due`,
 				},
-				{recordsDDL, `AND NEW.state <> 'expired' AND NEW.fence`, `AND NEW.fence`},
+				{arrowDDL, `AND NEW.state <> 'expired' AND NEW.fence`, `AND NEW.fence`},
 			},
 			caught: kept("cleaning up never touches what is in progress", "not every response expired"),
 		},
@@ -52,7 +52,7 @@ func schema() []sabotage {
 			name:   "cleanup that ignores the state (tombstones)",
 			breaks: "a response is deleted whose key could still be replayed; made real without the trigger idempotency_kept",
 			edits: []edit{
-				{recordsSQL, `WHERE state = 'expired' AND completed_at <`, `WHERE state <> 'in_progress' AND completed_at <`},
+				{"postgres.sqlForget", `WHERE state = 'expired' AND completed_at <`, `WHERE state <> 'in_progress' AND completed_at <`},
 				{recordsDDL, `FOR EACH ROW WHEN (OLD.state = 'completed')`, `FOR EACH ROW WHEN (false)`},
 			},
 			caught: kept("cleaning up never touches what is in progress", "a response was forgotten that never was a tombstone"),
@@ -62,23 +62,31 @@ func schema() []sabotage {
 			breaks: "money moves without an entry when the process dies in between, or the entry is refused",
 			edits: []edit{
 				{
-					"repository/ledger.go", `	debitID, creditID := `,
-					`	later := &Unit{db: u.db}
-					defer time.AfterFunc(time.Second, func() { _ = later.whole(context.Background()) })
-					u = later
-					debitID, creditID := `,
+					"repository.Ledger.Post", `func (r *Ledger) Post(tx *postgres.Tx, entry`,
+					`func (r *Ledger) Post(_ *postgres.Tx, entry models.LedgerEntry, debit, credit string, amount models.Money) {
+						time.AfterFunc(time.Second, func() {
+							_ = r.whole.Apply(context.Background(), time.Now(), func(tx *postgres.Tx) error {
+								r.post(tx, entry, debit, credit, amount)
+								return nil
+							})
+						})
+					}
+
+					func (r *Ledger) post(tx *postgres.Tx, entry`,
 				},
-				{"repository/ledger.go", `	"context"`, "\t\"context\"\n\t\"time\""},
+				{"repository.Ledger", `struct{ db *gorm.DB }`, "struct {\n\tdb    *gorm.DB\n\twhole *postgres.Database\n}"},
+				{"repository.NewLedger", `&Ledger{db.GORM()}`, `&Ledger{db.GORM(), db}`},
 			},
-			caught: catch{"operations", "TestMoneyThatTheLedgerRefusesIsNotTaken", "the ledger refuses, and the answer is 201"},
+			imports: []string{"time"},
+			caught:  catch{"operations", "TestMoneyThatTheLedgerRefusesIsNotTaken", "the ledger refuses, and the answer is 201"},
 		},
 		{
 			name: "two live payments for one order",
 			breaks: "two keys charge one order twice; made real by taking out the CHECK orders_no_overpayment and the unique index " +
 				"payments_one_live_per_order, too",
 			edits: []edit{
-				{"models/order.go", `case o.AmountPaid > 0:`, `case o.AmountPaid < 0:`},
-				{"models/order.go", `case o.AmountReserved > 0:`, `case o.AmountReserved < 0:`},
+				{"models.Order.obstacle", `case o.AmountPaid > 0:`, `case o.AmountPaid < 0:`},
+				{"models.Order.obstacle", `case o.AmountReserved > 0:`, `case o.AmountReserved < 0:`},
 				{"migrations/00003_orders.sql", `CHECK (amount_reserved + amount_paid <= amount_total)`, `CHECK (amount_total > 0)`},
 				{"migrations/00004_payments.sql", `CREATE UNIQUE INDEX payments_one_live_per_order`, `CREATE INDEX payments_one_live_per_order`},
 			},
@@ -88,28 +96,28 @@ func schema() []sabotage {
 			name:   "two live payments for one order (by the code)",
 			breaks: "the schema still refuses the second one, but it is answered with 500 instead of a link to the first",
 			edits: []edit{
-				{"models/order.go", `case o.AmountPaid > 0:`, `case o.AmountPaid < 0:`},
-				{"models/order.go", `case o.AmountReserved > 0:`, `case o.AmountReserved < 0:`},
+				{"models.Order.obstacle", `case o.AmountPaid > 0:`, `case o.AmountPaid < 0:`},
+				{"models.Order.obstacle", `case o.AmountReserved > 0:`, `case o.AmountReserved < 0:`},
 			},
 			caught: catch{"operations", "TestTwoKeysForOneOrderChargeItOnce", "loser got"},
 		},
 		{
 			name:   "merchant filter missing in a read",
-			breaks: "whoever knows or guesses an id reads another merchant's order",
+			breaks: "a merchant who knows or guesses an id reads another merchant's order",
 			edits: []edit{{
-				"repository/orders.go", `first[models.Order](r.db.WithContext(ctx).Where("merchant_id = ?`,
+				"repository.Orders.Get", `first[models.Order](r.db.WithContext(ctx).Where("merchant_id = ?`,
 				`first[models.Order](r.db.WithContext(ctx).Where("?::uuid IS NOT NULL`,
 			}},
-			caught: catch{".", "TestNothingOfAnotherMerchantIsSeen", "as another merchant: 200"},
+			caught: catch{"test/security", "TestNothingGetsThrough/attacks/isolation", "another's: got 200"},
 		},
 		{
 			name:   "merchant filter missing in a list",
 			breaks: "every merchant sees the payments of all",
 			edits: []edit{{
-				"repository/payments.go", `query := r.db.WithContext(ctx).Where("merchant_id = ?", merchant)`,
-				`query := r.db.WithContext(ctx).Where("?::uuid IS NOT NULL", merchant)`,
+				"repository.Payments.List", `query = query.Where("merchant_id = ?", merchant)`,
+				`query = query.Where("?::uuid IS NOT NULL", merchant)`,
 			}},
-			caught: catch{".", "TestNothingOfAnotherMerchantIsSeen", "GET /v1/payments as another merchant: 200"},
+			caught: catch{"test/security", "TestNothingGetsThrough/attacks/isolation", "/v1/payments shows "},
 		},
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/config"
+	"github.com/payonce/payonce/internal/config"
 )
 
 // admin: what is for operators is on its own listener, and no spelling of a path, host or method leads there from outside.

@@ -22,7 +22,7 @@ func (s *target) bodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"/v1/orders", "/v1/payments"} {
 				resp := s.one(t, victim.raw("POST", path, bomb.body, append(bomb.headers, "Idempotency-Key: "+uuid.NewString())...))
-				if wants(t, path, resp, bomb.status, bomb.code); len(resp.Body) > 20_000 {
+				if service.Wants(t, path, resp, bomb.status, bomb.code); len(resp.Body) > 20_000 {
 					t.Errorf("%d bytes of answer", len(resp.Body))
 				}
 			}
@@ -110,18 +110,18 @@ func (s *target) limits(t *testing.T) {
 		const body = `{"amount":1,"currency":"EUR"}`
 		return body + strings.Repeat(" ", size-len(body))
 	}
-	wants(t, "64 KiB", long.send(t, "POST", "/v1/orders", uuid.NewString(), fill(64<<10)), 201, "")
-	wants(t, "a byte more", long.send(t, "POST", "/v1/orders", uuid.NewString(), fill(64<<10+1)), 413, "body-too-large")
+	service.Wants(t, "64 KiB", long.send(t, "POST", "/v1/orders", uuid.NewString(), fill(64<<10)), 201, "")
+	service.Wants(t, "a byte more", long.send(t, "POST", "/v1/orders", uuid.NewString(), fill(64<<10+1)), 413, "body-too-large")
 	chunk := func(body string) string {
 		return long.raw("POST", "/v1/orders", "", "Content-Type: application/json", "Transfer-Encoding: chunked", "Idempotency-Key: "+uuid.NewString()) +
 			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 	}
-	wants(t, "64 KiB in chunks", s.one(t, chunk(fill(64<<10))), 201, "")
-	wants(t, "a byte more in chunks", s.one(t, chunk(fill(64<<10+1))), 413, "body-too-large")
+	service.Wants(t, "64 KiB in chunks", s.one(t, chunk(fill(64<<10))), 201, "")
+	service.Wants(t, "a byte more in chunks", s.one(t, chunk(fill(64<<10+1))), 413, "body-too-large")
 	resp := long.send(t, "POST", "/v1/orders", uuid.NewString(), order(strings.Repeat(canary, 6000)))
-	wants(t, "a long text", resp, 422, "validation-failed")
+	service.Wants(t, "a long text", resp, 422, "validation-failed")
 	pairs := many(3000, func(i int) string { return fmt.Sprintf(`"%d":""`, i) })
-	wants(t, "much metadata", long.send(t, "POST", "/v1/orders", uuid.NewString(), `{"amount":1,"currency":"EUR","metadata":`+pairs+`}`), 422, "validation-failed")
+	service.Wants(t, "much metadata", long.send(t, "POST", "/v1/orders", uuid.NewString(), `{"amount":1,"currency":"EUR","metadata":`+pairs+`}`), 422, "validation-failed")
 	if n := long.number(t, "SELECT count(*) FROM orders WHERE merchant_id = $1"); n != 2 {
 		t.Errorf("%d orders, not 2", n)
 	}
@@ -170,7 +170,7 @@ func (s *target) lies(t *testing.T) {
 			t.Errorf("%d of %d bytes: %v", short, len(body), resp)
 		}
 	}
-	wants(t, "the whole body", s.one(t, request(len(body))), 201, "")
+	service.Wants(t, "the whole body", s.one(t, request(len(body))), 201, "")
 	if n := victim.made(t, canary+"-lie"); n != 1 {
 		t.Errorf("%d orders, not the last one only", n)
 	}

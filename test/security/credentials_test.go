@@ -18,17 +18,17 @@ func (s *target) credentials(t *testing.T) {
 	t.Run("every refusal looks the same and does nothing", s.refusals)
 	t.Run("a valid key is accepted whatever the case of its scheme", func(t *testing.T) {
 		for _, scheme := range []string{"Bearer", "bearer", "BEARER"} {
-			wants(t, scheme, s.mine.send(t, "GET", "/v1/balance", "", "", "Authorization", scheme+" "+s.mine.client.APIKey()), 200, "")
+			service.Wants(t, scheme, s.mine.send(t, "GET", "/v1/balance", "", "", "Authorization", scheme+" "+s.mine.client.APIKey()), 200, "")
 		}
 	})
 	t.Run("two Authorization headers are refused, whatever they hold", s.twoHeaders)
 	t.Run("a key that expires is refused from then on", s.expiry)
 	t.Run("a replay needs a key, too", func(t *testing.T) {
 		first := s.mine.send(t, "POST", "/v1/orders", canary+"-guarded", service.OrderBody)
-		wants(t, "the order", first, 201, "")
+		service.Wants(t, "the order", first, 201, "")
 		for _, authorization := range []string{"", "Bearer " + s.mine.client.APIKey() + "a", "Basic " + s.mine.client.APIKey()} {
 			again := s.mine.send(t, "POST", "/v1/orders", canary+"-guarded", service.OrderBody, "Authorization", authorization)
-			wants(t, authorization, again, 401, "unauthorized")
+			service.Wants(t, authorization, again, 401, "unauthorized")
 		}
 	})
 	t.Run("the time of a refusal does not tell a wrong secret from an unknown key", s.timing)
@@ -59,7 +59,7 @@ func (s *target) refusals(t *testing.T) {
 	victim := s.merchant(t)
 	revoked, expired := victim.anotherKey(t), victim.anotherKey(t)
 	revoked.revoke(t)
-	s.expire(t, expired.keyID(t), "0 seconds")
+	s.expire(t, service.KeyID(t, expired.client.APIKey()), "0 seconds")
 	values := malformed(victim.client.APIKey())
 	values["a revoked key"], values["an expired key"] = "Bearer "+revoked.client.APIKey(), "Bearer "+expired.client.APIKey()
 	before, standard := victim.has(t), ""
@@ -70,7 +70,7 @@ func (s *target) refusals(t *testing.T) {
 			{"POST /v1/payments HTTP/1.1\r\nIdempotency-Key: not a key\r\nContent-Type: text/plain\r\n", "no JSON"}, // wrong in later ways as well
 		} {
 			resp := s.one(t, request[0]+"Host: x\r\nAuthorization: "+value+"\r\nContent-Length: "+length(request[1])+"\r\n\r\n"+request[1])
-			wants(t, name, resp, 401, "unauthorized")
+			service.Wants(t, name, resp, 401, "unauthorized")
 			text := strings.ReplaceAll(string(resp.Body), resp.Header.Get("X-Request-Id"), "")
 			if standard == "" {
 				standard = text
@@ -83,7 +83,7 @@ func (s *target) refusals(t *testing.T) {
 	for name, path := range map[string]string{"in the query": "?access_token=", "as a parameter": "?api_key="} {
 		resp := s.one(t, "GET /v1/orders"+path+victim.client.APIKey()+" HTTP/1.1\r\nHost: x\r\nCookie: token="+victim.client.APIKey()+
 			"\r\nX-Api-Key: "+victim.client.APIKey()+"\r\nProxy-Authorization: Bearer "+victim.client.APIKey()+"\r\n\r\n")
-		wants(t, "a key "+name+", in a cookie and in other headers", resp, 401, "unauthorized")
+		service.Wants(t, "a key "+name+", in a cookie and in other headers", resp, 401, "unauthorized")
 	}
 	if after := victim.has(t); after != before {
 		t.Errorf("refused requests left %d rows", after-before)
@@ -103,7 +103,7 @@ func (s *target) twoHeaders(t *testing.T) {
 	valid := "Authorization: Bearer " + victim.client.APIKey()
 	for _, pair := range [][2]string{{valid, valid}, {valid, "Authorization: "}, {"Authorization: Basic x", valid}, {"authorization: a", "AUTHORIZATION: b"}} {
 		for _, request := range []string{"GET /v1/orders HTTP/1.1\r\n", "POST /v1/orders/x/cancel HTTP/1.1\r\nIdempotency-Key: k\r\n"} {
-			wants(t, request, s.one(t, request+"Host: x\r\n"+pair[0]+"\r\n"+pair[1]+"\r\n\r\n"), 400, "malformed-request")
+			service.Wants(t, request, s.one(t, request+"Host: x\r\n"+pair[0]+"\r\n"+pair[1]+"\r\n\r\n"), 400, "malformed-request")
 		}
 	}
 	if n := victim.has(t); n != 0 {
@@ -113,7 +113,7 @@ func (s *target) twoHeaders(t *testing.T) {
 
 func (s *target) expiry(t *testing.T) {
 	short := s.merchant(t)
-	s.expire(t, short.keyID(t), "3 seconds")
+	s.expire(t, service.KeyID(t, short.client.APIKey()), "3 seconds")
 	used := false
 	took := service.Within(t, 30*time.Second, "the key has expired", func() bool {
 		resp := short.send(t, "POST", "/v1/orders", canary+"-expiry", service.OrderBody)
@@ -123,7 +123,7 @@ func (s *target) expiry(t *testing.T) {
 	if !used && took > time.Second {
 		t.Errorf("it was never accepted, and refused after %s", took)
 	}
-	wants(t, "a replay with it", short.send(t, "POST", "/v1/orders", canary+"-expiry", service.OrderBody), 401, "unauthorized")
+	service.Wants(t, "a replay with it", short.send(t, "POST", "/v1/orders", canary+"-expiry", service.OrderBody), 401, "unauthorized")
 }
 
 // timing is statistical: the secrets are compared by their hashes, so what could be measured is the look-up. Refusals of a
@@ -136,14 +136,14 @@ func (s *target) timing(t *testing.T) {
 	wrong := malformed(victim.client.APIKey())["a wrong secret"]
 	refused := func(authorization string) time.Duration {
 		resp := victim.send(t, "GET", "/v1/balance", "", "", "Authorization", authorization)
-		wants(t, "a guess", resp, 401, "unauthorized")
+		service.Wants(t, "a guess", resp, 401, "unauthorized")
 		return resp.Took
 	}
 	var share float64
 	for range 4 { // a busy machine may have a bad moment, but not four
 		longer := 0
 		for range pairs {
-			wants(t, "the key is in use", victim.send(t, "GET", "/v1/balance", "", ""), 200, "")
+			service.Wants(t, "the key is in use", victim.send(t, "GET", "/v1/balance", "", ""), 200, "")
 			id := make([]byte, 20)
 			for i := range id {
 				id[i] = alphabet[rand.IntN(len(alphabet))]
@@ -165,9 +165,9 @@ func TestARevokedKeyIsRefusedOnReplaysFromEveryLevel(t *testing.T) {
 	s := attack(t, service.Options{})
 	fresh := &target{service: s.service.Replica(nil), db: s.db, responses: s.responses} // its memory is empty
 	revoked := s.mine.anotherKey(t)
-	wants(t, "the key is good", revoked.send(t, "GET", "/v1/balance", "", ""), 200, "")
+	service.Wants(t, "the key is good", revoked.send(t, "GET", "/v1/balance", "", ""), 200, "")
 	for _, key := range []string{"memory", "redis", "postgres"} {
-		wants(t, key, s.mine.send(t, "POST", "/v1/orders", key, service.OrderBody), 201, "")
+		service.Wants(t, key, s.mine.send(t, "POST", "/v1/orders", key, service.OrderBody), 201, "")
 	}
 	revoked.revoke(t)
 	at := map[string]*merchant{"memory": revoked, "redis": revoked.at(fresh), "postgres": revoked.at(fresh)}
@@ -181,7 +181,7 @@ func TestARevokedKeyIsRefusedOnReplaysFromEveryLevel(t *testing.T) {
 		m, there := at[level], s.mine.at(at[level].target)
 		series := `payonce_idempotency_outcomes_total{outcome="` + level + `"}`
 		before := m.target.metric(t, series)
-		wants(t, "a replay from "+level, m.send(t, "POST", "/v1/orders", level, service.OrderBody), 401, "unauthorized")
+		service.Wants(t, "a replay from "+level, m.send(t, "POST", "/v1/orders", level, service.OrderBody), 401, "unauthorized")
 		if n := m.target.metric(t, series) - before; n != 0 {
 			t.Errorf("%s was asked %v times for a revoked key", level, n)
 		}

@@ -26,28 +26,28 @@ func (s *target) forwarding(t *testing.T) {
 	t.Run("a spoofed host or address changes neither the answer nor its links", func(t *testing.T) {
 		victim := s.merchant(t)
 		resp := victim.send(t, "POST", "/v1/orders", uuid.NewString(), order("spoofed"), spoofed("203.0.113.7, "+canary)...)
-		wants(t, "an order", resp, 201, "")
+		service.Wants(t, "an order", resp, 201, "")
 		if want := "/v1/orders/" + resp.Field("id"); resp.Header.Get("Location") != want {
 			t.Errorf("Location %q, not %q", resp.Header.Get("Location"), want)
 		}
 		exists := victim.send(t, "POST", "/v1/orders", uuid.NewString(), order("spoofed"), spoofed("203.0.113.7")...)
-		wants(t, "the reference again", exists, 409, "order-reference-exists")
+		service.Wants(t, "the reference again", exists, 409, "order-reference-exists")
 		if !strings.Contains(string(exists.Body), `"href":"/v1/orders/`) {
 			t.Errorf("no link, or another: %s", exists)
 		}
-		wants(t, "a Host", s.one(t, strings.Replace(victim.raw("GET", "/v1/orders", ""), "payonce.test", canary+".example:1", 1)), 200, "")
+		service.Wants(t, "a Host", s.one(t, strings.Replace(victim.raw("GET", "/v1/orders", ""), "payonce.test", canary+".example:1", 1)), 200, "")
 	})
 	t.Run("another method or path in a header is not believed", func(t *testing.T) {
 		victim := s.merchant(t)
 		for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "_method"} {
-			wants(t, name, victim.send(t, "POST", "/v1/orders", uuid.NewString(), service.OrderBody, name, "GET"), 201, "")
-			wants(t, name, victim.send(t, "GET", "/v1/orders", uuid.NewString(), "", name, "POST"), 200, "")
-			wants(t, name, victim.send(t, "GET", "/v1/orders/x/cancel", uuid.NewString(), "", name, "POST"), 405, "method-not-allowed")
+			service.Wants(t, name, victim.send(t, "POST", "/v1/orders", uuid.NewString(), service.OrderBody, name, "GET"), 201, "")
+			service.Wants(t, name, victim.send(t, "GET", "/v1/orders", uuid.NewString(), "", name, "POST"), 200, "")
+			service.Wants(t, name, victim.send(t, "GET", "/v1/orders/x/cancel", uuid.NewString(), "", name, "POST"), 405, "method-not-allowed")
 		}
 		for _, name := range []string{"X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Envoy-Original-Path", "X-Accel-Redirect", "X-Forwarded-Uri"} {
 			for _, path := range []string{"/metrics", "/debug/pprof/", "/healthz", "/v1/balance"} {
 				resp := victim.send(t, "GET", "/v1/orders", "", "", name, path)
-				if wants(t, name, resp, 200, ""); !strings.HasPrefix(string(resp.Body), `{"data":[{"id":"ord_`) {
+				if service.Wants(t, name, resp, 200, ""); !strings.HasPrefix(string(resp.Body), `{"data":[{"id":"ord_`) {
 					t.Errorf("%s: %s gave %.200s", name, path, resp)
 				}
 			}
@@ -61,7 +61,7 @@ func (s *target) forwarding(t *testing.T) {
 func TestASpoofedAddressBuysNoRequests(t *testing.T) {
 	t.Parallel()
 	s := attack(t, service.Options{Env: map[string]string{"RATE_LIMIT": "1/m,burst=5"}})
-	wants(t, "another merchant, known from now on", s.other.send(t, "GET", "/v1/balance", "", ""), 200, "")
+	service.Wants(t, "another merchant, known from now on", s.other.send(t, "GET", "/v1/balance", "", ""), 200, "")
 	t.Run("strangers are limited by their own address", func(t *testing.T) {
 		limited := 0
 		for i := range 20 {
@@ -91,7 +91,7 @@ func TestASpoofedAddressBuysNoRequests(t *testing.T) {
 			t.Errorf("%d of 20 requests were limited, not all but 5 or 6", limited)
 		}
 	})
-	t.Run("nobody uses up another's requests by naming his address", func(t *testing.T) {
-		wants(t, "another merchant, after all that", s.other.send(t, "GET", "/v1/balance", "", "", spoofed("203.0.113.1")...), 200, "")
+	t.Run("a client doesn't use up another's requests by naming its address", func(t *testing.T) {
+		service.Wants(t, "another merchant, after all that", s.other.send(t, "GET", "/v1/balance", "", "", spoofed("203.0.113.1")...), 200, "")
 	})
 }

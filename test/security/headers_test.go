@@ -64,7 +64,7 @@ func (s *target) reflections(t *testing.T) {
 	}
 	// A refused media type is named, as text inside JSON.
 	resp := s.one(t, strings.Replace(s.mine.raw("POST", "/v1/orders", "{}", "Idempotency-Key: k"), "application/json", `<script>"`+canary, 1))
-	wants(t, "a media type", resp, 415, "unsupported-media-type")
+	service.Wants(t, "a media type", resp, 415, "unsupported-media-type")
 	if !json.Valid(resp.Body) {
 		t.Errorf("no JSON: %s", resp)
 	}

@@ -47,9 +47,9 @@ func (s *target) injection(t *testing.T) {
 		t.Errorf("%d payments", n)
 	}
 	if n := bystander.number(t, "SELECT count(*) FROM orders WHERE merchant_id = $1"); n != 1 {
-		t.Errorf("somebody else has %d orders, not 1", n)
+		t.Errorf("the bystander has %d orders, not 1", n)
 	}
-	wants(t, "the API key still opens", bystander.send(t, "GET", "/v1/orders", "", ""), 200, "")
+	service.Wants(t, "the API key still opens", bystander.send(t, "GET", "/v1/orders", "", ""), 200, "")
 }
 
 func quote(text string) string {
@@ -67,14 +67,14 @@ func (m *merchant) storesVerbatim(t *testing.T, i int, text string) (made int) {
 	body := fmt.Sprintf(`{"amount":100,"currency":"EUR","metadata":%s`, metadata)
 	withControl := strings.ContainsFunc(text, unicode.IsControl)
 	plain := m.send(t, "POST", "/v1/orders", uuid.NewString(), body+"}")
-	wants(t, text, plain, 201, "")
+	service.Wants(t, text, plain, 201, "")
 	made++
 	named := m.send(t, "POST", "/v1/orders", uuid.NewString(), body+`,"reference":`+quote(text)+`,"items":[{"name":`+quote(text)+`,"quantity":1,"unit_amount":100}]}`)
 	if withControl {
-		wants(t, text, named, 422, "validation-failed")
+		service.Wants(t, text, named, 422, "validation-failed")
 		named = plain
 	} else {
-		wants(t, text, named, 201, "")
+		service.Wants(t, text, named, 201, "")
 		made++
 	}
 	var read struct {
@@ -122,13 +122,13 @@ func (m *merchant) filtersByNothingElse(t *testing.T, text string) {
 		"/v1/payments?order_id=", "/v1/payments?status=",
 		"/v1/events?cursor=", "/v1/events?limit=", "/v1/balance?currency=", "/v1/orders?sort=", "/v1/orders?merchant_id=",
 	} {
-		wants(t, query+text, m.send(t, "GET", query+url.QueryEscape(text), "", ""), 400, "malformed-request")
+		service.Wants(t, query+text, m.send(t, "GET", query+url.QueryEscape(text), "", ""), 400, "malformed-request")
 	}
 	resp := m.send(t, "GET", "/v1/orders?"+url.QueryEscape(text)+"=1", "", "")
-	wants(t, "as a parameter's name", resp, 400, "malformed-request")
+	service.Wants(t, "as a parameter's name", resp, 400, "malformed-request")
 	for _, bytes := range []string{"%00", "%ff", "%c0%af", "%ed%a0%80", "%zz", "%"} { // no text at all
 		resp := m.send(t, "GET", "/v1/orders?reference="+url.QueryEscape(text)+bytes, "", "")
-		wants(t, "with "+bytes, resp, 400, "malformed-request")
+		service.Wants(t, "with "+bytes, resp, 400, "malformed-request")
 	}
 }
 
@@ -137,9 +137,9 @@ func (m *merchant) namesNothing(t *testing.T, text string) {
 	t.Helper()
 	escaped := url.PathEscape(text)
 	for _, path := range []string{"/v1/orders/", "/v1/payments/", "/v1/events/", "/v1/orders/ord_", "/problems/", "/swagger/", "/"} {
-		wants(t, path+text, m.send(t, "GET", path+escaped, "", ""), 404, "not-found")
+		service.Wants(t, path+text, m.send(t, "GET", path+escaped, "", ""), 404, "not-found")
 	}
-	wants(t, "cancel", m.send(t, "POST", "/v1/orders/"+escaped+"/cancel", uuid.NewString(), ""), 404, "not-found")
+	service.Wants(t, "cancel", m.send(t, "POST", "/v1/orders/"+escaped+"/cancel", uuid.NewString(), ""), 404, "not-found")
 	printable := !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7e }) && utf8.ValidString(text)
 	key := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 	line := strings.Map(oneLine, text)
@@ -149,9 +149,9 @@ func (m *merchant) namesNothing(t *testing.T, text string) {
 	}
 	looked := m.send(t, "GET", "/v1/idempotency-keys/"+url.PathEscape(key), "", "")
 	if printable {
-		wants(t, "a key that nobody has used", looked, 404, "not-found")
+		service.Wants(t, "a key that was never used", looked, 404, "not-found")
 	} else {
-		wants(t, "no key", looked, 400, "idempotency-key-invalid")
+		service.Wants(t, "no key", looked, 400, "idempotency-key-invalid")
 	}
 }
 

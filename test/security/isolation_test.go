@@ -4,8 +4,11 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,7 +19,9 @@ import (
 )
 
 // owned is what one merchant has made.
-type owned struct{ order, payable, payment, event, key, reference, cursor string }
+type owned struct {
+	order, payable, payment, refund, event, entry, capture, discrepancy, key, reference, cursor, endpoint, delivery string
+}
 
 // isolationCase shows on one route that what is another's looks exactly like what doesn't exist.
 type isolationCase func(t *testing.T, thief *merchant, theirs, nothing owned)
@@ -24,18 +29,59 @@ type isolationCase func(t *testing.T, thief *merchant, theirs, nothing owned)
 // isolationCases has a case for each route of the API's description: a new route without one fails the suite.
 func isolationCases() map[string]isolationCase {
 	return map[string]isolationCase{
-		"GET /healthz":                   public,
-		"GET /readyz":                    public,
-		"GET /v1/balance":                onlyMine("/v1/balance"),
+		"GET /healthz":               public,
+		"GET /readyz":                public,
+		"POST /provider/webhooks":    providersOnly,
+		"GET /v1/balance":            onlyMine("/v1/balance"),
+		"GET /v1/discrepancies":      lists("/v1/discrepancies", func(o owned) string { return "payment_id=" + o.payment }),
+		"GET /v1/discrepancies/{id}": hidden("GET", func(o owned) (string, string) { return "/v1/discrepancies/" + o.discrepancy, "" }),
+		"POST /v1/discrepancies/{id}/resolve": hidden("POST", func(o owned) (string, string) {
+			return "/v1/discrepancies/" + o.discrepancy + "/resolve", `{"action":"noted","reason":"theft"}`
+		}),
 		"GET /v1/events":                 lists("/v1/events"),
 		"GET /v1/events/{id}":            hidden("GET", func(o owned) (string, string) { return "/v1/events/" + o.event, "" }),
 		"GET /v1/idempotency-keys/{key}": hidden("GET", func(o owned) (string, string) { return "/v1/idempotency-keys/" + o.key, "" }),
+		"GET /v1/ledger/entries":         lists("/v1/ledger/entries", func(o owned) string { return "source=" + o.capture }),
+		"GET /v1/ledger/trial-balance":   onlyMine("/v1/ledger/trial-balance"),
 		"GET /v1/orders":                 lists("/v1/orders", func(o owned) string { return "reference=" + o.reference }),
 		"GET /v1/orders/{id}":            hidden("GET", func(o owned) (string, string) { return "/v1/orders/" + o.order, "" }),
 		"GET /v1/payments":               lists("/v1/payments", func(o owned) string { return "order_id=" + o.order }),
 		"GET /v1/payments/{id}":          hidden("GET", func(o owned) (string, string) { return "/v1/payments/" + o.payment, "" }),
 		"POST /v1/orders":                sameKeySameReference,
+
+		"POST /v1/idempotency-keys/{key}/cancel": givesUpItsOwn,
+
+		"GET /v1/webhook-endpoints":      lists("/v1/webhook-endpoints"),
+		"GET /v1/webhook-endpoints/{id}": hidden("GET", func(o owned) (string, string) { return "/v1/webhook-endpoints/" + o.endpoint, "" }),
+		"PATCH /v1/webhook-endpoints/{id}": hidden("PATCH", func(o owned) (string, string) {
+			return "/v1/webhook-endpoints/" + o.endpoint, `{"enabled":false}`
+		}),
+		"DELETE /v1/webhook-endpoints/{id}": hidden("DELETE", func(o owned) (string, string) { return "/v1/webhook-endpoints/" + o.endpoint, "" }),
+		"POST /v1/webhook-endpoints":        sameKeyOtherSecret,
+		"POST /v1/webhook-endpoints/{id}/rotate-secret": hidden("POST", func(o owned) (string, string) {
+			return "/v1/webhook-endpoints/" + o.endpoint + "/rotate-secret", ""
+		}),
+		"POST /v1/webhook-endpoints/{id}/redeliver": hidden("POST", func(o owned) (string, string) {
+			return "/v1/webhook-endpoints/" + o.endpoint + "/redeliver", `{"since":"` + time.Now().UTC().Format(time.RFC3339) + `"}`
+		}),
+		"GET /v1/webhook-endpoints/{id}/deliveries": hidden("GET", func(o owned) (string, string) {
+			return "/v1/webhook-endpoints/" + o.endpoint + "/deliveries", ""
+		}),
+		"POST /v1/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver": hidden("POST", func(o owned) (string, string) {
+			return "/v1/webhook-endpoints/" + o.endpoint + "/deliveries/" + o.delivery + "/redeliver", ""
+		}),
+
+		"GET /v1/payments/{id}/attempts": hidden("GET", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/attempts", "" }),
+		"GET /v1/payments/{id}/captures": hidden("GET", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/captures", "" }),
+		"GET /v1/payments/{id}/refunds":  hidden("GET", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/refunds", "" }),
+		"GET /v1/refunds":                lists("/v1/refunds", func(o owned) string { return "payment_id=" + o.payment }),
+		"GET /v1/refunds/{id}":           hidden("GET", func(o owned) (string, string) { return "/v1/refunds/" + o.refund, "" }),
+		"POST /v1/payments/{id}/cancel":  hidden("POST", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/cancel", "" }),
+		"POST /v1/payments/{id}/capture": hidden("POST", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/capture", `{"amount":1}` }),
+		"POST /v1/payments/{id}/refunds": hidden("POST", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/refunds", `{"amount":1}` }),
+
 		"POST /v1/orders/{id}/cancel":    hidden("POST", func(o owned) (string, string) { return "/v1/orders/" + o.payable + "/cancel", "" }),
+		"POST /v1/payments/{id}/confirm": hidden("POST", func(o owned) (string, string) { return "/v1/payments/" + o.payment + "/confirm", "" }),
 		"POST /v1/payments":              hidden("POST", func(o owned) (string, string) { return "/v1/payments", service.PaymentBody(o.payable, "pm_card_visa") }),
 	}
 }
@@ -50,7 +96,10 @@ func (s *target) isolation(t *testing.T) {
 	victim.send(t, "POST", "/v1/orders", "shared", `{"amount":1,"currency":"EUR","reference":"shared"}`)
 	nothing := owned{
 		order: models.FormatID(models.PrefixOrder, models.NewID()), payable: models.FormatID(models.PrefixOrder, models.NewID()),
-		payment: models.FormatID(models.PrefixPayment, models.NewID()), event: models.FormatID(models.PrefixEvent, models.NewID()),
+		payment: models.FormatID(models.PrefixPayment, models.NewID()), refund: models.FormatID(models.PrefixRefund, models.NewID()), event: models.FormatID(models.PrefixEvent, models.NewID()),
+		entry: models.FormatID(models.PrefixLedgerEntry, models.NewID()), capture: models.FormatID(models.PrefixCapture, models.NewID()),
+		discrepancy: models.FormatID(models.PrefixDiscrepancy, models.NewID()),
+		endpoint:    models.FormatID(models.PrefixWebhookEndpoint, models.NewID()), delivery: models.FormatID(models.PrefixWebhookDelivery, models.NewID()),
 		key: uuid.NewString(), reference: "nobody's", cursor: strings.Repeat("A", 55),
 	}
 	cases := isolationCases()
@@ -67,7 +116,7 @@ func (s *target) isolation(t *testing.T) {
 			t.Run(strings.ReplaceAll(route, "/", " "), func(t *testing.T) { test(t, thief, theirs, nothing) })
 			if strings.HasPrefix(path, "/v1/") {
 				resp := s.one(t, method+" "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-				wants(t, route+" without a key", resp, 401, "unauthorized")
+				service.Wants(t, route+" without a key", resp, 401, "unauthorized")
 			}
 		}
 	}
@@ -87,24 +136,44 @@ func (m *merchant) possessions(t *testing.T) owned {
 	t.Helper()
 	o := owned{key: uuid.NewString(), reference: "theirs-" + uuid.NewString()}
 	made := m.send(t, "POST", "/v1/orders", uuid.NewString(), order(o.reference))
-	wants(t, "the victim's order", made, 201, "")
+	service.Wants(t, "the victim's order", made, 201, "")
 	o.order = made.Field("id")
 	o.payable = m.order(t)
 	paid := m.send(t, "POST", "/v1/payments", o.key, service.PaymentBody(o.order, "pm_card_visa"))
-	wants(t, "the victim's payment", paid, 201, "")
+	service.Wants(t, "the victim's payment", paid, 201, "")
 	o.payment = paid.Field("id")
 	var events struct{ Data []struct{ ID string } }
 	m.send(t, "GET", "/v1/events?limit=1", "", "").JSON(t, &events)
 	o.event = events.Data[0].ID
+	var entries struct{ Data []struct{ ID, Source string } }
+	m.send(t, "GET", "/v1/ledger/entries?limit=1", "", "").JSON(t, &entries)
+	o.entry, o.capture = entries.Data[0].ID, entries.Data[0].Source
+	back := m.send(t, "POST", "/v1/payments/"+o.payment+"/refunds", uuid.NewString(), `{"amount":1}`)
+	service.Wants(t, "the victim's refund", back, 201, "")
+	o.refund = back.Field("id")
+	differs := m.send(t, "POST", "/v1/payments", uuid.NewString(), service.PaymentBody(m.order(t), "pm_sim_wrong_amount"))
+	service.Wants(t, "the victim's payment of another amount", differs, 202, "")
+	m.send(t, "GET", "/v1/discrepancies?limit=1", "", "").JSON(t, &events)
+	o.discrepancy = events.Data[0].ID
+	endpoint := m.send(t, "POST", "/v1/webhook-endpoints", "the-hook", hook)
+	service.Wants(t, "the victim's endpoint", endpoint, 201, "")
+	o.endpoint = endpoint.Field("id")
+	m.order(t) // which is told to it
+	var told struct{ Data []struct{ ID string } }
+	m.send(t, "GET", "/v1/webhook-endpoints/"+o.endpoint+"/deliveries?limit=1", "", "").JSON(t, &told)
+	o.delivery = told.Data[0].ID
 	o.cursor = m.send(t, "GET", "/v1/orders?limit=1", "", "").Field("next_cursor")
 	if o.cursor == "" {
 		t.Fatal("no cursor")
 	}
 	for what, path := range map[string]string{
 		"order": "/v1/orders/" + o.order, "payment": "/v1/payments/" + o.payment, "event": "/v1/events/" + o.event,
-		"key": "/v1/idempotency-keys/" + o.key,
+		"refund":      "/v1/refunds/" + o.refund,
+		"discrepancy": "/v1/discrepancies/" + o.discrepancy,
+		"key":         "/v1/idempotency-keys/" + o.key,
+		"endpoint":    "/v1/webhook-endpoints/" + o.endpoint,
 	} {
-		wants(t, "the victim's own "+what, m.send(t, "GET", path, "", ""), 200, "")
+		service.Wants(t, "the victim's own "+what, m.send(t, "GET", path, "", ""), 200, "")
 	}
 	return o
 }
@@ -140,7 +209,7 @@ func hidden(method string, request func(owned) (path, body string)) isolationCas
 		before := thief.has(t)
 		for range 2 { // the second time nothing is remembered of the first
 			resp := send(theirs)
-			wants(t, "another's", resp, 404, "not-found")
+			service.Wants(t, "another's", resp, 404, "not-found")
 			same(t, method, resp, send(nothing))
 		}
 		if n := thief.has(t) - before; n != 0 {
@@ -161,7 +230,7 @@ func lists(path string, filters ...func(owned) string) isolationCase {
 			}
 		}
 		resp := thief.send(t, "GET", path+"?cursor="+url.QueryEscape(theirs.cursor), "", "")
-		wants(t, "the victim's cursor", resp, 400, "malformed-request")
+		service.Wants(t, "the victim's cursor", resp, 400, "malformed-request")
 		same(t, "a cursor", resp, thief.send(t, "GET", path+"?cursor="+nothing.cursor, "", ""))
 	}
 }
@@ -170,13 +239,13 @@ func lists(path string, filters ...func(owned) string) isolationCase {
 func onlyMine(path string) isolationCase {
 	return func(t *testing.T, thief *merchant, theirs, _ owned) {
 		resp := thief.send(t, "GET", path, "", "")
-		wants(t, path, resp, 200, "")
-		for _, what := range []string{theirs.order, theirs.payable, theirs.payment, theirs.event, theirs.key, theirs.reference} {
+		service.Wants(t, path, resp, 200, "")
+		for _, what := range []string{theirs.order, theirs.payable, theirs.payment, theirs.event, theirs.entry, theirs.capture, theirs.discrepancy, theirs.key, theirs.reference} {
 			if strings.Contains(string(resp.Body), what) {
 				t.Errorf("%s shows %s", path, what)
 			}
 		}
-		if path == "/v1/balance" && string(resp.Body) != `{"data":[]}` {
+		if (path == "/v1/balance" || path == "/v1/ledger/trial-balance") && string(resp.Body) != `{"data":[]}` {
 			t.Errorf("who has sold nothing has a balance: %s", resp)
 		}
 	}
@@ -186,7 +255,7 @@ func onlyMine(path string) isolationCase {
 func sameKeySameReference(t *testing.T, thief *merchant, _, _ owned) {
 	const body = `{"amount":1,"currency":"EUR","reference":"shared"}`
 	mine := thief.send(t, "POST", "/v1/orders", "shared", body)
-	wants(t, "under the victim's key", mine, 201, "")
+	service.Wants(t, "under the victim's key", mine, 201, "")
 	again := thief.send(t, "POST", "/v1/orders", "shared", body)
 	if mine.Replayed() || !again.Replayed() || !again.Same(mine) {
 		t.Errorf("first %s, again %s", mine, again)
@@ -199,13 +268,50 @@ func sameKeySameReference(t *testing.T, thief *merchant, _, _ owned) {
 	}
 }
 
+// anyID is an id of anything, or an API key.
+var anyID = regexp.MustCompile(`[a-z]_(test_|live_)?[0-9a-z]{20}`)
+
 // public: the routes without a merchant say nothing of any.
 func public(t *testing.T, thief *merchant, _, _ owned) {
 	for _, path := range []string{"/healthz", "/readyz"} {
 		resp := thief.send(t, "GET", path, "", "")
-		wants(t, path, resp, 200, "")
-		if len(resp.Body) > 100 || strings.Contains(string(resp.Body), "_") {
+		service.Wants(t, path, resp, 200, "")
+		if len(resp.Body) > 200 || anyID.Match(resp.Body) {
 			t.Errorf("%s says %s", path, resp)
 		}
+	}
+}
+
+// providersOnly: a merchant can't play the provider, whatever it shows.
+func providersOnly(t *testing.T, thief *merchant, theirs, nothing owned) {
+	for _, payment := range []string{theirs.payment, nothing.payment} {
+		body := `{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1,"data":{"object":{"metadata":{"payment_id":"` + payment + `"}}}}`
+		for _, signature := range []string{"", "t=1,v1=00", "t=" + strconv.FormatInt(time.Now().Unix(), 10) + ",v1="} {
+			resp := thief.send(t, "POST", "/provider/webhooks", "", body, "Stripe-Signature", signature)
+			service.Wants(t, "a forged notification", resp, 400, "malformed-request")
+		}
+	}
+	if n := thief.target.number(t, "SELECT count(*) FROM provider_events WHERE id = 'evt_1'"); n != 0 {
+		t.Errorf("%d forged notifications are stored", n)
+	}
+}
+
+// givesUpItsOwn: the victim's key is to another merchant one that was never used. It is spent for that one, and for the victim nothing
+// happens: its key is not marked. The other cases' thief does without: it looks this key up.
+func givesUpItsOwn(t *testing.T, thief *merchant, theirs, nothing owned) {
+	thief = thief.target.merchant(t)
+	send := func(key string) service.Response {
+		return thief.send(t, "POST", "/v1/idempotency-keys/"+key+"/cancel", uuid.NewString(), "")
+	}
+	for _, key := range []string{theirs.key, nothing.key} {
+		resp := send(key)
+		service.Wants(t, "giving a key up", resp, 200, "")
+		if resp.Field("state") != "canceled" || resp.Field("effect") != "none" {
+			t.Errorf("got %s, want a key that no request has", resp)
+		}
+		service.Wants(t, "a request with it", thief.send(t, "POST", "/v1/orders", key, order(uuid.NewString())), 410, "idempotency-key-canceled")
+	}
+	if n := thief.target.number(t, "SELECT count(*) FROM idempotency_keys WHERE key_hash = sha256('"+theirs.key+"') AND state = 'completed' AND canceled_at IS NULL"); n != 1 {
+		t.Error("the victim's key is touched")
 	}
 }

@@ -43,7 +43,7 @@ type merchant struct {
 // TestNothingGetsThrough is the whole suite against one service: the attacks side by side, then a look at what is left.
 func TestNothingGetsThrough(t *testing.T) {
 	t.Parallel()
-	s := attack(t, service.Options{})
+	s := attack(t, service.Options{Env: map[string]string{"WEBHOOK_ALLOW_LOOPBACK": "on"}}) // isolation makes endpoints; addresses are webhooks_test.go's
 	before := s.tables(t)
 	t.Run("attacks", func(t *testing.T) {
 		for name, area := range map[string]func(*testing.T){
@@ -94,39 +94,24 @@ func (s *target) merchant(t *testing.T) *merchant {
 // anotherKey makes a second API key of the merchant.
 func (m *merchant) anotherKey(t *testing.T) *merchant {
 	t.Helper()
-	var apiKey string
-	m.target.withMerchants(t, func(merchants *repository.Merchants) (err error) {
-		_, apiKey, err = merchants.CreateKey(t.Context(), m.id)
-		return err
-	})
+	_, apiKey, err := m.target.merchants(t).CreateKey(t.Context(), m.id)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &merchant{client: m.target.service.Client(apiKey), id: m.id, target: m.target}
 }
 
 // revoke ends the merchant's API key, as the command does.
 func (m *merchant) revoke(t *testing.T) {
 	t.Helper()
-	m.target.withMerchants(t, func(merchants *repository.Merchants) error { return merchants.RevokeKey(t.Context(), m.keyID(t)) })
+	if err := m.target.merchants(t).RevokeKey(t.Context(), service.KeyID(t, m.client.APIKey())); err != nil {
+		t.Fatal(err)
+	}
 }
 
-func (m *merchant) keyID(t *testing.T) string {
+func (s *target) merchants(t *testing.T) *repository.Merchants {
 	t.Helper()
-	id, _, err := models.ParseAPIKey(m.client.APIKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
-func (s *target) withMerchants(t *testing.T, do func(*repository.Merchants) error) {
-	t.Helper()
-	db, err := repository.Open(s.service.Options.DatabaseURL, repository.Options{MaxConns: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if err := do(repository.NewMerchants(db.GORM())); err != nil {
-		t.Fatal(err)
-	}
+	return service.Merchants(t, s.service.Options.DatabaseURL)
 }
 
 // send makes one request and checks the promises of its answer.
@@ -145,7 +130,7 @@ func (m *merchant) send(t *testing.T, method, path, key, body string, headers ..
 func (m *merchant) order(t *testing.T) string {
 	t.Helper()
 	resp := m.send(t, "POST", "/v1/orders", uuid.NewString(), service.OrderBody)
-	wants(t, "an order", resp, 201, "")
+	service.Wants(t, "an order", resp, 201, "")
 	return resp.Field("id")
 }
 
@@ -185,12 +170,4 @@ func (s *target) tables(t *testing.T) (names []string) {
 		t.Fatalf("%d columns, %v", len(names), err)
 	}
 	return names
-}
-
-// wants fails unless the answer has this status and, for problems, this code.
-func wants(t *testing.T, what string, resp service.Response, status int, code string) {
-	t.Helper()
-	if resp.Status != status || resp.Code() != code {
-		t.Errorf("%.200s: want %d %s, got %.600s", what, status, code, resp)
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/payonce/payonce/docs"
 	"github.com/payonce/payonce/docs/openapi"
+	"github.com/payonce/payonce/test/service"
 )
 
 // everyAnswer walks through every route with every method, with and without a key. The headers of each answer are checked
@@ -40,7 +41,7 @@ func (s *target) everyAnswer(t *testing.T) {
 		s.mine.send(t, "HEAD", path, "", "")
 	}
 	t.Run("a request about the server as a whole is refused like any other", func(t *testing.T) {
-		wants(t, "OPTIONS *", s.one(t, s.mine.raw("OPTIONS", "*", "")), 404, "not-found")
+		service.Wants(t, "OPTIONS *", s.one(t, s.mine.raw("OPTIONS", "*", "")), 404, "not-found")
 	})
 	t.Run("pages for people load nothing from elsewhere and are in no frame", s.pages)
 	t.Run("a refusal tells nothing of the program", func(t *testing.T) {

@@ -22,13 +22,13 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	pg := stores.PrivatePostgres(t)
 	database := pg.URL() + "&password=" + canary + "-database"
 	s := attack(t, service.Options{DatabaseURL: database, RedisURL: "redis://user:" + canary + "-redis@127.0.0.1:1/0", Env: map[string]string{
-		"PROVIDER_SECRET_KEY": "sk_test_" + canary + "_provider", "PROVIDER_WEBHOOK_SECRET": "whsec_" + canary,
-		"PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s", "RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "100ms",
+		"PROVIDER_SECRET_KEY": "sk_test_" + canary + "_provider",
+		"PROVIDER_TIMEOUT":    "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s", "RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "100ms",
 	}})
 	s.payments(t)
 	s.refusedRequests(t)
 	s.service.Simulator.RefuseConnections()
-	wants(t, "a provider that is away", s.pay(t, "refused", "pm_card_visa"), 503, "unavailable")
+	service.Wants(t, "a provider that is away", s.pay(t, "refused", "pm_card_visa"), 503, "unavailable")
 	metrics := s.series(t) // fails itself when it holds a canary
 	if len(metrics) < 50 {
 		t.Errorf("%d metrics", len(metrics))
@@ -37,9 +37,9 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/v1/orders", "/v1/balance", "/v1/idempotency-keys/" + canary} {
-		wants(t, path+" without Postgres", s.mine.send(t, "GET", path, "", ""), 503, "unavailable")
+		service.Wants(t, path+" without Postgres", s.mine.send(t, "GET", path, "", ""), 503, "unavailable")
 	}
-	wants(t, "an order without Postgres", s.mine.send(t, "POST", "/v1/orders", canary+"-away", order(canary)), 503, "unavailable")
+	service.Wants(t, "an order without Postgres", s.mine.send(t, "POST", "/v1/orders", canary+"-away", order(canary)), 503, "unavailable")
 	s.mine.send(t, "GET", "/readyz", "", "")
 	s.series(t)
 	s.service.Stop()
@@ -62,7 +62,7 @@ func (s *target) pay(t *testing.T, name, method string) service.Response {
 	t.Helper()
 	const orderBody = `{"currency":"EUR","reference":%q,"items":[{"name":%q,"quantity":1,"unit_amount":100}],"metadata":{%[2]q:%[2]q}}`
 	made := s.mine.send(t, "POST", "/v1/orders", canary+"-order-"+name, fmt.Sprintf(orderBody, canary+name, canary))
-	wants(t, "an order", made, 201, "")
+	service.Wants(t, "an order", made, 201, "")
 	body := fmt.Sprintf(`{"order_id":%q,"payment_method":%q,"description":%q,"metadata":{%[3]q:%[3]q}}`, made.Field("id"), method, canary)
 	resp := s.mine.send(t, "POST", "/v1/payments", canary+"-payment-"+name, body)
 	s.holdsNoSecret(t, resp)
@@ -103,7 +103,7 @@ func (s *target) refusedRequests(t *testing.T) {
 	}
 	s.mine.send(t, "POST", "/v1/payments", canary, `{"order_id":"x","payment_method":"pm_4242424242424242"}`)
 	for _, authorization := range []string{"Bearer " + canary, "Basic " + canary, s.mine.client.APIKey() + "x", "Bearer sk_live_" + canary} {
-		wants(t, "a guess", s.mine.send(t, "GET", "/v1/orders?x="+canary, "", "", "Authorization", authorization, "Cookie", canary), 401, "unauthorized")
+		service.Wants(t, "a guess", s.mine.send(t, "GET", "/v1/orders?x="+canary, "", "", "Authorization", authorization, "Cookie", canary), 401, "unauthorized")
 	}
 	for _, path := range []string{
 		"/v1/idempotency-keys/" + canary, "/v1/orders/" + canary, "/" + canary, "/v1/orders?reference=" + canary, "/v1/orders?api_key=" + canary,

@@ -13,11 +13,11 @@ import (
 	"github.com/payonce/payonce/test/service"
 )
 
-// slack is what a busy machine may add to the contract's bounds: headers within 5 s, a body within 10 s.
+// slack is what a busy machine may add to the bounds of the service: headers within 5 s, a body within 10 s.
 const slack = 15 * time.Second
 
-// slowClients: who dawdles is cut off in time, wherever he dawdles, and keeps nobody else from being served. That silent
-// ones are cut off is shown elsewhere; these send a little every now and then.
+// slowClients: a client that is silent, or sends a little every now and then, is cut off in time wherever it does so, and
+// others are served meanwhile.
 func (s *target) slowClients(t *testing.T) {
 	key := "Idempotency-Key: slow\r\n"
 	authorized := "Host: x\r\nAuthorization: Bearer " + s.mine.client.APIKey() + "\r\nContent-Type: application/json\r\n"
@@ -26,6 +26,8 @@ func (s *target) slowClients(t *testing.T) {
 		within        time.Duration
 	}
 	clients := map[string]client{
+		"headers that stop":    {"POST /v1/orders HTTP/1.1\r\nHost: x\r\n", "", 5 * time.Second},
+		"a body that stops":    {"POST /v1/orders HTTP/1.1\r\n" + authorized + key + "Content-Length: 1000\r\n\r\n{", "", 10 * time.Second},
 		"headers that drip":    {"POST /v1/orders HTTP/1.1\r\nHost: x\r\n", "X-Drip: a\r\n", 5 * time.Second},
 		"a request line drips": {"GET /", "a", 5 * time.Second},
 		"a body that drips":    {"POST /v1/orders HTTP/1.1\r\n" + authorized + key + "Content-Length: 1000\r\n\r\n", " ", 10 * time.Second},
@@ -41,14 +43,14 @@ func (s *target) slowClients(t *testing.T) {
 		"GET /healthz", "GET /readyz", "GET /openapi.json", "GET /problems", "GET /swagger/index.html", "POST /nothing", "PUT /v1/orders", "OPTIONS *",
 		"GET /v1/orders/",
 	} {
-		clients["a body that nobody reads, of "+path] = client{path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", " ", 10 * time.Second}
+		clients["a body that is not read, of "+path] = client{path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", " ", 10 * time.Second}
 	}
 	before := s.mine.has(t)
 	var group sync.WaitGroup
 	for name, c := range clients {
 		group.Go(func() { s.drip(t, name, c.begins, c.drips, c.within) })
 	}
-	t.Run("hundreds of idle and half-sent connections keep nobody out", s.crowd)
+	t.Run("hundreds of idle and half-sent connections keep no client out", s.burst)
 	group.Wait()
 	if n := s.mine.number(t, "SELECT count(*) FROM idempotency_keys WHERE merchant_id = $1 AND resource_id IS NULL"); n != 0 {
 		t.Errorf("%d keys; %d rows before", n, before)
@@ -86,8 +88,8 @@ func (s *target) drip(t *testing.T, name, begins, drips string, within time.Dura
 	}
 }
 
-// crowd holds connections that do nothing or stop in the middle, while requests are served beside them.
-func (s *target) crowd(t *testing.T) {
+// burst holds connections that do nothing or stop in the middle, while requests are served beside them.
+func (s *target) burst(t *testing.T) {
 	var held []net.Conn
 	defer func() {
 		for _, conn := range held {
@@ -97,7 +99,7 @@ func (s *target) crowd(t *testing.T) {
 	for i := range 300 {
 		conn := s.connect(t)
 		held = append(held, conn)
-		half := []string{"", "POST /v1/orders HT", s.mine.raw("POST", "/v1/orders", "", "Idempotency-Key: crowd", "Content-Length: 500") + "{"}[i%3]
+		half := []string{"", "POST /v1/orders HT", s.mine.raw("POST", "/v1/orders", "", "Idempotency-Key: burst", "Content-Length: 500") + "{"}[i%3]
 		if _, err := io.WriteString(conn, half); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +107,7 @@ func (s *target) crowd(t *testing.T) {
 	var slowest time.Duration
 	for i := range 30 {
 		resp := s.other.send(t, "POST", "/v1/orders", uuid.NewString(), service.OrderBody)
-		wants(t, fmt.Sprint("order ", i, " beside the crowd"), resp, 201, "")
+		service.Wants(t, fmt.Sprint("order ", i, " beside the burst"), resp, 201, "")
 		slowest = max(slowest, resp.Took)
 	}
 	if slowest > 5*time.Second {

@@ -85,7 +85,7 @@ func build(path string, more []string) error {
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
-	args := []string{"build", "-o", path}
+	args := []string{"build", "-ldflags=-s -w", "-o", path} // what debuggers read takes a third of the linker's time
 	if raceEnabled {
 		args = append(args, "-race")
 	}

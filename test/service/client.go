@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,21 +14,28 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/payonce/payonce/idempotency/postgres"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
 	"github.com/payonce/payonce/test/apicheck"
 	"github.com/payonce/payonce/test/check"
 )
 
-// Merchant makes a merchant with an API key.
-func Merchant(t testing.TB, databaseURL string) (id, apiKey string) {
+// Merchants are the merchants and API keys in a database, as the commands make and revoke them.
+func Merchants(t testing.TB, databaseURL string) *repository.Merchants {
 	t.Helper()
-	db, err := repository.Open(databaseURL, repository.Options{MaxConns: 2})
+	db, err := postgres.Open(databaseURL, postgres.Options{MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }()
-	merchants := repository.NewMerchants(db.GORM())
+	t.Cleanup(func() { _ = db.Close() })
+	return repository.NewMerchants(db.GORM())
+}
+
+// Merchant makes a merchant with an API key.
+func Merchant(t testing.TB, databaseURL string) (id, apiKey string) {
+	t.Helper()
+	merchants := Merchants(t, databaseURL)
 	merchant, err := merchants.Create(t.Context(), "Merchant of "+strings.ReplaceAll(t.Name()[:min(len(t.Name()), 60)], "/", " "))
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +44,16 @@ func Merchant(t testing.TB, databaseURL string) (id, apiKey string) {
 		t.Fatal(err)
 	}
 	return models.FormatID(models.PrefixMerchant, merchant.ID), apiKey
+}
+
+// KeyID is the public part of an API key.
+func KeyID(t testing.TB, apiKey string) string {
+	t.Helper()
+	id, _, err := models.ParseAPIKey(apiKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // Client is one merchant at one replica. It never sends a request twice by itself. Safe for concurrent use.
@@ -85,6 +103,13 @@ func (c *Client) Via(url string) *Client {
 	return other
 }
 
+// As is a client with another API key, of whom nothing else is known. An empty one sends no Authorization header.
+func (c *Client) As(apiKey string) *Client {
+	other := *c
+	other.apiKey, other.merchant, other.record = apiKey, "", nil
+	return &other
+}
+
 // Of is the same client, knowing whose API key it has.
 func (c *Client) Of(merchant string) *Client {
 	other := *c
@@ -108,7 +133,8 @@ func (c *Client) APIKey() string { return c.apiKey }
 // once hides what the body is made of: the transport can't rewind it, so it can't send a request again by itself.
 type once struct{ io.Reader }
 
-// Send makes one request. An empty key sends no Idempotency-Key. headers are pairs of name and value.
+// Send makes one request. An empty key sends no Idempotency-Key. headers are pairs of name and value; they replace what
+// would be sent otherwise, and a name that comes twice is sent twice.
 func (c *Client) Send(ctx context.Context, method, path, key, body string, headers ...string) Response {
 	req, err := c.request(ctx, method, path, key, body, headers)
 	if err != nil {
@@ -137,16 +163,20 @@ func (c *Client) request(ctx context.Context, method, path, key, body string, he
 		return nil, err
 	}
 	req.ContentLength = int64(len(body))
-	req.Header.Set("Authorization", "Bearer "+c.apiKey)
+	if c.apiKey != "" {
+		req.Header.Set("Authorization", "Bearer "+c.apiKey)
+	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
+	given := http.Header{}
 	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+		given.Add(headers[i], headers[i+1])
 	}
+	maps.Copy(req.Header, given)
 	return req, nil
 }
 

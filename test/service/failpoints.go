@@ -12,7 +12,13 @@ import (
 // must be built with [Failpoints].
 func (s *Service) Hold(step idempotency.Step) {
 	s.t.Helper()
-	s.arm(step, failpoint.Point{Do: "hold", Times: 1})
+	s.HoldNext(step, 1)
+}
+
+// HoldNext is Hold for the next n requests.
+func (s *Service) HoldNext(step idempotency.Step, n int) {
+	s.t.Helper()
+	s.arm(step, failpoint.Point{Do: "hold", Times: n})
 }
 
 // PanicAt lets the next request that reaches a step panic there.

@@ -13,7 +13,7 @@ type lines struct {
 	text        bytes.Buffer
 	addresses   chan [2]string // the public and the admin address, once both are known
 	said        bool
-	reading     sync.Mutex // held while nobody reads: then the process's pipe fills
+	reading     sync.Mutex // held while the pipe is not read: then it fills, and the process can't write
 	public, adm *regexp.Regexp
 	file        *os.File // gets everything; then text ends with the addresses
 }

@@ -21,13 +21,15 @@ const (
 	// SecretKey is the root key of every service that tests start, so that any of them verifies what another wrote.
 	SecretKey   = "dGVzdC1vbmx5LXNlY3JldC1rZXktMzItYnl0ZXMtMDE=" // 32 bytes in base64
 	providerKey = "sk_test_provider_key_of_the_tests"
+	// WebhookSecret is what the provider signs its notifications with. Every service knows it; only [Simulator.Notify] sends any.
+	WebhookSecret = "whsec_of_the_tests" //nolint:gosec // of no real provider
 
 	startLimit = time.Minute // on a machine that runs many tests at once, with the race detector
 	stopLimit  = 40 * time.Second
 )
 
 // Secrets are what no log may hold, besides API keys.
-func Secrets() []string { return []string{SecretKey, providerKey} }
+func Secrets() []string { return []string{SecretKey, providerKey, WebhookSecret} }
 
 // Options say where a service finds its stores and its provider. What is empty is made for this test alone.
 type Options struct {
@@ -36,6 +38,7 @@ type Options struct {
 	ProviderURL string
 	Env         map[string]string // settings on top of those that tests share; these win
 	Build       []string          // arguments of go build, [Failpoints] say
+	Program     string            // instead of a build of this tree: an earlier release, say
 	// LogFile, when set, gets what every life of the process writes to stderr, instead of the test's memory. Then its
 	// contents are the test's to check.
 	LogFile string
@@ -118,7 +121,11 @@ func (s *Service) TryRestart() error {
 	if p.out, err = newLines(""); err != nil {
 		return err
 	}
-	p.cmd = exec.Command(Binary(s.t, s.Options.Build...)) // ends with Kill, which cleanUp calls
+	program := s.Options.Program
+	if program == "" {
+		program = Binary(s.t, s.Options.Build...)
+	}
+	p.cmd = exec.Command(program) //nolint:gosec // built by the test; ends with Kill, which cleanUp calls
 	p.cmd.Env, p.cmd.Dir = s.Environment(), s.folder
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr, p.cmd.WaitDelay = p.out, p.log, attributes(), 5*time.Second
 	if err := p.cmd.Start(); err != nil {
@@ -126,7 +133,7 @@ func (s *Service) TryRestart() error {
 	}
 	go func() {
 		_ = p.cmd.Wait()  // the exit code stands in ProcessState
-		_ = p.log.close() // what is missing is found missing by whoever reads the file
+		_ = p.log.close() // an error is ignored: the test that reads the file notices what is missing
 		close(p.ended)
 	}()
 	s.mu.Lock()
@@ -154,7 +161,8 @@ func (s *Service) Environment() []string {
 		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": s.folder,
 		"DATABASE_URL": s.Options.DatabaseURL, "REDIS_URL": s.Options.RedisURL, "SECRET_KEY": SecretKey,
 		"PROVIDER_URL": s.Options.ProviderURL, "PROVIDER_SECRET_KEY": providerKey,
-		"DB_MAX_CONNS": "10", "RATE_LIMIT": "off", "LOG_FORMAT": "json", "LOG_LEVEL": "debug",
+		"PROVIDER_WEBHOOK_SECRET": "whsec_that_is_to_come," + WebhookSecret,
+		"DB_MAX_CONNS":            "10", "RATE_LIMIT": "off", "SHUTDOWN_DELAY": "0s", "LOG_FORMAT": "json", "LOG_LEVEL": "debug",
 		"PATH": os.Getenv("PATH"), "HOME": s.folder, "GORACE": "halt_on_error=0",
 	}
 	maps.Copy(env, s.Options.Env)
@@ -180,7 +188,7 @@ func (s *Service) AdminURL() string { s.mu.Lock(); defer s.mu.Unlock(); return s
 // Log is what the running or last process wrote to stderr so far.
 func (s *Service) Log() string { return s.current().log.String() }
 
-// BlockLog lets nobody read what the process writes, until the function that it returns is called.
+// BlockLog stops reading what the process writes, until the function that it returns is called.
 func (s *Service) BlockLog() (unblock func()) {
 	l := s.current().log
 	l.reading.Lock()
@@ -216,6 +224,12 @@ func (s *Service) Kill() {
 func (s *Service) Stop() (exitCode int) {
 	s.t.Helper()
 	s.Signal(syscall.SIGTERM)
+	return s.Wait()
+}
+
+// Wait waits until the process has ended by itself, after one signal perhaps, and returns its exit code.
+func (s *Service) Wait() (exitCode int) {
+	s.t.Helper()
 	p := s.current()
 	s.wait(p)
 	return p.cmd.ProcessState.ExitCode()
@@ -233,7 +247,7 @@ func (s *Service) wait(p *process) {
 }
 
 // broken finds what no log may hold: an API key of any merchant, a data race, a crash of the process.
-var broken = regexp.MustCompile(`sk_test_[a-z2-7]{20}_[a-z2-7]+|WARNING: DATA RACE|(?m:^panic: )|(?m:^fatal error: )`)
+var broken = regexp.MustCompile(`sk_(?:test|live)_[a-z2-7]{20}_[a-z2-7]+|WARNING: DATA RACE|(?m:^panic: )|(?m:^fatal error: )`)
 
 // notable is the end of a log without the requests that went well.
 func notable(text string) string {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ import (
 	"github.com/payonce/payonce/test/check"
 )
 
-// Simulator is a provider inside the test. Its book is in memory and outlives every fault that a test makes.
+// Simulator is a provider inside the test. What it charged is in memory and outlives every fault that a test makes.
 type Simulator struct {
 	t       testing.TB
 	sim     *simulator.Simulator
@@ -28,7 +30,8 @@ type Simulator struct {
 	requests *gate // before a charge is made
 	answers  *gate // after it was made
 	lookUps  *gate
-	sent     int // POSTs that arrived
+	failing  bool // what reads ends with 500
+	sent     int  // POSTs that arrived
 }
 
 // gate stops calls while it is closed.
@@ -59,7 +62,12 @@ func StartSimulator(t testing.TB) *Simulator {
 // URL is its address, the same for its whole life.
 func (s *Simulator) URL() string { return "http://" + s.address }
 
-// RefuseConnections breaks every connection and lets nobody connect.
+// Notify lets the simulator send notifications to a service, signed with [WebhookSecret].
+func (s *Simulator) Notify(to *Service, faults ...string) {
+	s.sim.Notify(simulator.Webhooks{URL: to.URL() + "/provider/webhooks", Secret: WebhookSecret, Faults: faults})
+}
+
+// RefuseConnections breaks every connection and refuses new ones.
 func (s *Simulator) RefuseConnections() {
 	if s.server != nil {
 		_ = s.server.Close()
@@ -148,6 +156,10 @@ func (s *Simulator) Sent() int { s.mu.Lock(); defer s.mu.Unlock(); return s.sent
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		s.pass(&s.lookUps)
+		if s.fails() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
 		s.sim.Handler().ServeHTTP(w, r)
 		return
 	}
@@ -200,13 +212,13 @@ func (s *Simulator) list(query string) []check.Charge {
 	s.t.Helper()
 	recorder := httptest.NewRecorder()
 	s.sim.AdminHandler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/simulator/charges"+query, nil))
-	var book struct {
+	var list struct {
 		Data []check.Charge `json:"data"`
 	}
-	if err := errors.Join(json.Unmarshal(recorder.Body.Bytes(), &book), asError(recorder.Code)); err != nil {
-		s.t.Errorf("read the simulator's book: %v: %s", err, recorder.Body)
+	if err := errors.Join(json.Unmarshal(recorder.Body.Bytes(), &list), asError(recorder.Code)); err != nil {
+		s.t.Errorf("read the simulator's charges: %v: %s", err, recorder.Body)
 	}
-	return book.Data
+	return list.Data
 }
 
 func asError(status int) error {
@@ -214,4 +226,19 @@ func asError(status int) error {
 		return nil
 	}
 	return errors.New(http.StatusText(status))
+}
+
+// Customer does what a customer does at the page that a next_action leads to: succeed, fail or leave. It returns the page's status.
+func (s *Simulator) Customer(page, outcome string) (status int) {
+	s.t.Helper()
+	address, err := url.Parse(page)
+	if err != nil {
+		s.t.Errorf("the customer's page %q: %v", page, err)
+		return 0
+	}
+	req := httptest.NewRequest(http.MethodPost, address.Path, strings.NewReader(url.Values{"outcome": {outcome}}.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	recorder := httptest.NewRecorder()
+	s.sim.Handler().ServeHTTP(recorder, req)
+	return recorder.Code
 }

@@ -3,7 +3,7 @@
 //
 // One PostgreSQL per test binary starts when the first test asks for it. It
 // belongs to the binary: DATABASE_URL and REDIS_URL are ignored, so a test can
-// never touch data that somebody wants to keep. A database is cloned from a
+// never touch data of another program. A database is cloned from a
 // template that was migrated once, which takes about 60 ms.
 //
 // A package that uses it says

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
 	"github.com/payonce/payonce/migrations"
 )
 
@@ -23,8 +24,8 @@ const (
 	folderName = "payonce-stores-"
 	// startLimit bounds a start on a machine that runs many tests at once.
 	startLimit = time.Minute
-	// ladderLimit bounds a start that may have to download PostgreSQL first.
-	ladderLimit = 5 * time.Minute
+	// downloadLimit bounds a start that may have to download PostgreSQL first.
+	downloadLimit = 5 * time.Minute
 )
 
 // shared is the server of this test binary. A global, because tests share
@@ -87,9 +88,9 @@ func TunedPostgres(t testing.TB, settings map[string]string) *embedded.Postgres 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ladderLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), downloadLimit)
 	defer cancel()
-	cfg := ladder(folder)
+	cfg := serverConfig(folder)
 	cfg.Settings = settings
 	pg, err := embedded.StartPostgres(ctx, cfg)
 	if err != nil {
@@ -119,9 +120,9 @@ func (s *server) launch() (err error) {
 	if s.folder, err = makeFolder(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ladderLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), downloadLimit)
 	defer cancel()
-	cfg := ladder(s.folder)
+	cfg := serverConfig(s.folder)
 	// Lost with the machine, which loses the test run as well. Commits keep
 	// their order, so a crash of the server alone still loses nothing.
 	cfg.Settings = map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -129,8 +130,8 @@ func (s *server) launch() (err error) {
 	return err
 }
 
-// ladder finds a server as the service does, by the same settings.
-func ladder(folder string) embedded.PostgresConfig {
+// serverConfig looks for a server as the service does, by the same settings.
+func serverConfig(folder string) embedded.PostgresConfig {
 	forbidden, err := strconv.ParseBool(os.Getenv("PAYONCE_NO_DOWNLOAD"))
 	return embedded.PostgresConfig{
 		Dir: folder, BinDir: os.Getenv("PG_BIN_DIR"), Announce: os.Stderr,
@@ -219,8 +220,11 @@ func removeAbandoned() {
 		if err != nil || time.Since(info.ModTime()) < 15*time.Minute {
 			continue // its owner may be about to lock it, or a test stopped its server for a while
 		}
-		if _, err := embedded.AttachPostgres(dir); errors.Is(err, embedded.ErrNotRunning) {
-			_ = os.RemoveAll(dir) // somebody else's, perhaps
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_, err = embedded.AttachPostgres(ctx, dir, slog.New(slog.DiscardHandler))
+		cancel()
+		if errors.Is(err, embedded.ErrNotRunning) {
+			_ = os.RemoveAll(dir) // an error is ignored: the folder may belong to another user
 		}
 	}
 }

@@ -5,12 +5,12 @@ package stores
 import (
 	"context"
 	"os"
-	"os/exec"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
+	"github.com/payonce/payonce/test/needs"
 )
 
 // RealRedis is a redis-server of one test, to be stopped, started and frozen.
@@ -25,13 +25,7 @@ type RealRedis struct {
 // silently.
 func StartRealRedis(t testing.TB) *RealRedis {
 	t.Helper()
-	if !installed("redis-server") && !installed("valkey-server") {
-		const missing = "needs redis-server or valkey-server on PATH: install one of them"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
+	NeedsRealRedis(t)
 	folder, err := os.MkdirTemp("", "payonce-realredis-")
 	if err != nil {
 		t.Fatal(err)
@@ -49,14 +43,15 @@ func StartRealRedis(t testing.TB) *RealRedis {
 		}
 	})
 	if redis.Pid() == 0 {
-		t.Fatalf("the installed Redis did not start; got: %s", redis.Rung())
+		t.Fatalf("the installed Redis did not start; got: %s", redis.Source())
 	}
 	return r
 }
 
-func installed(program string) bool {
-	_, err := exec.LookPath(program)
-	return err == nil
+// NeedsRealRedis ends a test where there is neither redis-server nor valkey-server.
+func NeedsRealRedis(t testing.TB) {
+	t.Helper()
+	needs.Program(t, "install it, or valkey-server", "redis-server", "valkey-server")
 }
 
 // URL is its address, the same after each Start.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/payonce/payonce/embedded"
+	"github.com/payonce/payonce/internal/embedded"
 )
 
 // Redis returns the URL of a fresh Redis that only this test uses, inside this
