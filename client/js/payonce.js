@@ -1,0 +1,293 @@
+// A checkout attempt: one thing that a customer wants done once, however often he clicks, reloads or loses the network.
+//
+// Its Idempotency-Key is kept in sessionStorage before anything is sent. Every copy of the request is sent under it, until the
+// outcome is known. It changes only when the body changes or the outcome is final, and never while the outcome is unknown.
+// For browsers and Node 18 or newer; it needs nothing else. A secret API key has no place in a browser: let the page send to
+// your own server, which passes Idempotency-Key on.
+
+const FINAL = new Set(["payment-declined", "idempotency-key-canceled"]); // nothing happened, and nothing will, whatever was sent
+const GATEWAY_AGAIN = new Set([408, 425, 429]); // a gateway's word about itself, which passes
+const ENDED = new Set(["failed", "canceled", "expired"]); // payments that took no money
+
+const webcrypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto; // Node 18 has no global one
+
+/** A refusal. `code` is empty when it was not payonce's own (a gateway's, say). */
+export class Problem extends Error {
+  constructor(status, document, retryAfter) {
+    super(`${status} ${document.code ?? ""} ${document.detail ?? ""}`.trim());
+    this.name = "Problem";
+    this.status = status;
+    this.code = document.code ?? "";
+    this.retryable = document.retryable === true;
+    this.safeNewKey = document.safe_new_key === true;
+    this.document = document;
+    this.retryAfter = retryAfter; // ms
+  }
+}
+
+/** The outcome is not known: it may have happened, or not, or still will. The key is kept; submit the same again, or giveUp(). */
+export class UnknownOutcome extends Error {
+  constructor(key, attempts, cause) {
+    super(`the outcome is not known after ${attempts} attempts: ${cause?.message ?? cause}`, { cause });
+    this.name = "UnknownOutcome";
+    this.key = key;
+    this.attempts = attempts;
+  }
+}
+
+/** Another body was submitted while the outcome of the one before is unknown, which is `pending`. */
+export class OtherRequest extends Error {
+  constructor(pending) {
+    super("the outcome of an earlier request is not known yet; resume() it, or giveUp()");
+    this.name = "OtherRequest";
+    this.pending = pending;
+  }
+}
+
+/** A Storage that ends with the page or the process. */
+export function memoryStorage() {
+  const values = new Map();
+  return {
+    getItem: (name) => values.get(name) ?? null,
+    setItem: (name, value) => void values.set(name, String(value)),
+    removeItem: (name) => void values.delete(name),
+  };
+}
+
+const defaults = { headers: {}, wait: 10, timeout: 30_000, attempts: 10, elapsed: 120_000, pause: 200, maxPause: 5_000 };
+
+export class CheckoutAttempt {
+  #options;
+  #running = null; // {text, promise} while a request is on its way
+
+  constructor(options) {
+    this.#options = { ...defaults, fetch: (...args) => globalThis.fetch(...args), ...options };
+    if (!options?.name || !options.url) throw new TypeError("a checkout attempt needs a name, for what is bought, and a url");
+    if (this.#options.wait * 1000 >= this.#options.timeout) throw new TypeError("timeout has to be longer than wait");
+    this.#options.storage ??= globalThis.sessionStorage ?? memoryStorage();
+  }
+
+  /** The key that the present body has; null before the first submit. */
+  get key() {
+    return this.#load()?.key ?? null;
+  }
+
+  /** The body whose outcome is not known yet, after a reload or a 202 say; null when there is none. */
+  get pending() {
+    const kept = this.#load();
+    return kept?.open ? JSON.parse(kept.text) : null;
+  }
+
+  /**
+   * Sends the body until its outcome is known. Overlapping calls are one request and get one answer. Afterwards the same body
+   * gets the first answer again, and does nothing again, until finish().
+   */
+  submit(body, { signal } = {}) {
+    const text = canonical(body);
+    if (this.#running) {
+      return this.#running.text === text ? this.#running.promise : Promise.reject(new OtherRequest(JSON.parse(this.#running.text)));
+    }
+    const promise = this.#submit(text, signal).finally(() => (this.#running = null));
+    this.#running = { text, promise };
+    return promise;
+  }
+
+  /** Goes on with what is pending; null when nothing is. */
+  async resume({ signal } = {}) {
+    const pending = this.pending;
+    return pending === null ? null : this.submit(pending, { signal });
+  }
+
+  /** Forgets the key: what is submitted next is another purchase. For after a success, when the customer has seen it. */
+  finish() {
+    if (this.#running || this.#load()?.open) throw new OtherRequest(this.pending);
+    this.#forget();
+  }
+
+  /** Gives up on what was submitted: it won't be executed any more, or is undone. Needs the option keysUrl. */
+  async giveUp({ signal } = {}) {
+    const kept = this.#load();
+    if (!kept) return null;
+    const { keysUrl } = this.#options;
+    if (!keysUrl) throw new TypeError("giving up needs the option keysUrl");
+    const at = `${keysUrl}/${encodeURIComponent(kept.key)}`;
+    const { answer } = await this.#send({ method: "POST", url: `${at}/cancel`, key: `give-up-${kept.key}`, signal });
+    if (!answer.body.canceled_at) await this.#poll(at, (key) => key.canceled_at, signal); // 202: undone when its outcome is known
+    this.#forget(kept.key);
+    return answer.body;
+  }
+
+  /** Reads what an answer points at until the provider's word is known (202). A payment that took no money frees the key. */
+  async follow(answer, { url, signal } = {}) {
+    if (!url && !answer.location) throw new TypeError("the answer points at nothing; give follow() a url");
+    const at = url ?? new URL(answer.location, new URL(this.#options.url, globalThis.location?.href)).href;
+    const known = (it) => it.status !== "processing" && !(it.status === "pending" && it.status_reason === "outcome_unknown");
+    const resource = await this.#poll(at, (it) => known(it) || it.status_reason === "needs_review", signal); // a person takes longer
+    if (ENDED.has(resource.status)) this.#forget(answer.key);
+    else if (known(resource) && this.key === answer.key) this.#save({ ...this.#load(), open: false });
+    return resource;
+  }
+
+  async #submit(text, signal) {
+    let kept = this.#load();
+    if (kept && kept.text !== text) {
+      if (kept.open && !this.#options.keysUrl) throw new OtherRequest(JSON.parse(kept.text));
+      if (kept.open) await this.giveUp({ signal }); // the customer wants something else now
+      kept = null;
+    }
+    const known = kept !== null; // of its earlier requests nothing is known
+    kept ??= { key: newKey(), text };
+    this.#save({ ...kept, open: kept.open ?? true }); // before anything is sent; after a success it stays known
+    let sent;
+    try {
+      sent = await this.#send({ method: "POST", url: this.#options.url, key: kept.key, text, signal });
+    } catch (error) {
+      const free = error instanceof Problem && error.safeNewKey && (FINAL.has(error.code) || (error.sure && !known));
+      if (free) this.#forget(kept.key);
+      throw error;
+    }
+    this.#save({ ...kept, open: (kept.open ?? true) && sent.answer.status === 202 }); // 202: known only when it was followed
+    return { ...sent.answer, key: kept.key };
+  }
+
+  /** Repeats one request under its key until its outcome is known or a bound is reached. */
+  async #send(request) {
+    const { attempts, elapsed, onAttempt } = this.#options;
+    const end = Date.now() + elapsed;
+    let sure = true; // every copy so far had an answer of the service: none is still on its way
+    for (let n = 1; ; n++) {
+      const { answer, error } = await this.#attempt(request, end);
+      onAttempt?.({ ...request, number: n, status: answer?.status ?? error.status ?? 0, replayed: answer?.replayed ?? false, error });
+      if (answer) return { answer };
+      if (error instanceof Problem && !again(error)) throw Object.assign(error, { sure });
+      sure &&= error instanceof Problem && error.code !== "";
+      const pause = this.#pause(n) + (error.retryAfter ?? 0);
+      if (n >= attempts || request.signal?.aborted || Date.now() + pause > end) throw new UnknownOutcome(request.key, n, error);
+      if (!(await sleep(pause, request.signal))) throw new UnknownOutcome(request.key, n, request.signal.reason);
+    }
+  }
+
+  /** Sends a request once: {answer}, or {error}. */
+  async #attempt({ method, url, key, text, signal }, end) {
+    const { fetch, headers, wait, timeout } = this.#options;
+    const abort = new AbortController();
+    const stop = () => abort.abort(signal?.reason ?? new Error("no answer in time"));
+    const timer = setTimeout(stop, Math.max(0, Math.min(timeout, end - Date.now())));
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted) stop();
+    try {
+      const response = await fetch(url, {
+        method, body: text, redirect: "manual", cache: "no-store", signal: abort.signal,
+        headers: {
+          Accept: "application/json, application/problem+json",
+          ...(text !== undefined && { "Content-Type": "application/json" }),
+          ...(key && { "Idempotency-Key": key, Prefer: `wait=${wait}` }),
+          ...(typeof headers === "function" ? await headers() : headers),
+        },
+      });
+      return await read(response);
+    } catch (error) {
+      return { error: error ?? new Error("no answer") };
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Reads until it is known. */
+  async #poll(url, known, signal) {
+    const end = Date.now() + this.#options.elapsed;
+    for (let n = 1; ; n++) {
+      const { answer } = await this.#send({ method: "GET", url, signal });
+      if (known(answer.body)) return answer.body;
+      const pause = this.#pause(n);
+      if (Date.now() + pause > end || !(await sleep(pause, signal))) throw new UnknownOutcome(undefined, n, new Error("still processing"));
+    }
+  }
+
+  /** A random part of a time that doubles ("full jitter"): those who were refused together don't come back together. */
+  #pause(n) {
+    const { pause, maxPause } = this.#options;
+    return Math.random() * Math.min(maxPause, pause * 2 ** Math.min(n - 1, 20));
+  }
+
+  get #slot() {
+    return `payonce.${this.#options.name}`;
+  }
+
+  #load() {
+    const text = this.#options.storage.getItem(this.#slot);
+    return text ? JSON.parse(text) : null;
+  }
+
+  #save(kept) {
+    this.#options.storage.setItem(this.#slot, JSON.stringify(kept));
+  }
+
+  #forget(key = this.key) {
+    if (this.key === key) this.#options.storage.removeItem(this.#slot);
+  }
+}
+
+/** Whether the same request with the same key may still get its outcome. */
+function again(problem) {
+  return problem.code ? problem.retryable : GATEWAY_AGAIN.has(problem.status) || problem.status >= 500;
+}
+
+/** {answer} for a success, {error} for everything else. What is no whole JSON is no answer of the service. */
+async function read(response) {
+  const type = (response.headers.get("Content-Type") ?? "").split(";")[0].trim().toLowerCase();
+  const text = await response.text();
+  const { status } = response; // 0: a redirect, which is not followed
+  if (status >= 200 && status <= 299) {
+    if (type !== "application/json") return { error: new Error(`a ${status} that is not the service's`) };
+    const replayed = response.headers.get("Idempotent-Replayed") === "true";
+    return { answer: { status, body: JSON.parse(text), replayed, location: response.headers.get("Location") } };
+  }
+  let document = {};
+  if (type === "application/problem+json") {
+    try {
+      document = JSON.parse(text);
+    } catch {
+      // a gateway's, or cut: one without a code
+    }
+  }
+  return { error: new Problem(status, document, retryAfter(response.headers.get("Retry-After"))) };
+}
+
+/** The header's two forms, seconds or a date, in ms. */
+function retryAfter(value) {
+  if (!value) return 0;
+  const seconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return seconds > 0 ? seconds : 0;
+}
+
+/** Waits; false when the signal ends it. */
+function sleep(ms, signal) {
+  return new Promise((resolve) => {
+    const done = (whole) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+      resolve(whole);
+    };
+    const stop = () => done(false);
+    const timer = setTimeout(done, ms, true);
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted) stop();
+  });
+}
+
+/** 128 random bits. Not randomUUID, which browsers have on secure pages only. */
+function newKey() {
+  return Array.from(webcrypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** JSON with sorted members, so that the same values are the same request. */
+function canonical(value) {
+  const byName = ([a], [b]) => (a < b ? -1 : 1);
+  const plain = (it) => it && typeof it === "object" && !Array.isArray(it);
+  const sorted = (_, it) => (plain(it) ? Object.fromEntries(Object.entries(it).sort(byName)) : it);
+  const text = JSON.stringify(value, sorted);
+  if (text === undefined) throw new TypeError("the body is no JSON");
+  return text;
+}

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CheckoutAttempt, OtherRequest, Problem, UnknownOutcome, memoryStorage } from "./payonce.js";
+
+/** An answer of the service. */
+const says = (status, document, headers = {}) => () =>
+  new Response(JSON.stringify(document), { status, headers: { "Content-Type": status < 300 ? "application/json" : "application/problem+json", ...headers } });
+const lost = () => Promise.reject(new TypeError("fetch failed"));
+const html = (status) => () => new Response("<html>", { status, headers: { "Content-Type": "text/html" } });
+const paid = says(201, { id: "pay_1", status: "succeeded" }, { Location: "/v1/payments/pay_1" });
+const problem = (status, code, retryable, safe) => says(status, { code, retryable, safe_new_key: safe });
+const declined = says(402, { code: "payment-declined", retryable: false, safe_new_key: true, decline_code: "expired_card" });
+const wrong = problem(422, "validation-failed", false, true);
+const away = problem(503, "unavailable", true, false);
+const inFlight = problem(409, "idempotency-request-in-flight", true, false);
+const gaveUp = says(200, { state: "canceled", effect: "none", canceled_at: "2026-11-23T12:00:05Z" });
+
+const visa = { order_id: "ord_1", payment_method: "pm_card_visa" };
+const master = { order_id: "ord_1", payment_method: "pm_card_mastercard" };
+
+/** A server that answers by a script, the last answer again and again, and remembers what it got. */
+function script(...answers) {
+  const sent = [];
+  const fetch = async (url, { method, headers, body, signal }) => {
+    sent.push({ url, method, key: headers["Idempotency-Key"], prefer: headers.Prefer, body, authorization: headers.Authorization });
+    signal.throwIfAborted();
+    return (answers.length > 1 ? answers.shift() : answers[0])();
+  };
+  return { sent, fetch, then: (...next) => ((answers = next), (sent.length = 0)) };
+}
+
+function open(server, options = {}) {
+  return new CheckoutAttempt({
+    name: "basket-1", url: "https://shop.example/v1/payments", pause: 1, maxPause: 2, storage: memoryStorage(), fetch: server.fetch, ...options,
+  });
+}
+
+for (const [name, first] of Object.entries({
+  "no answer": lost, "a store that is away": away, "a copy in flight": inFlight, "a gateway without replicas": html(502), "a gateway's limit": html(429),
+  "a portal's own page": html(200), "an answer that breaks off": () => new Response('{"id":', { headers: { "Content-Type": "application/json" } }),
+  "another operation in flight": problem(409, "order-not-payable", true, true),
+})) {
+  test(`a request is repeated under its key after ${name}`, async () => {
+    const server = script(first, first, paid);
+    const answer = await open(server, { headers: () => ({ Authorization: "Bearer x" }) }).submit(visa);
+    assert.equal(answer.body.id, "pay_1");
+    assert.equal(server.sent.length, 3);
+    for (const it of server.sent) assert.deepEqual(it, { ...server.sent[0], prefer: "wait=10", authorization: "Bearer x" });
+    assert.match(server.sent[0].key, /^[0-9a-f]{32}$/);
+  });
+}
+
+for (const [name, refusal] of Object.entries({
+  "a wrong value": wrong, "a reused key": problem(422, "idempotency-key-reused", false, false), "no API key": problem(401, "unauthorized", false, false),
+  "a gateway's refusal": html(403), "a redirect": html(307),
+})) {
+  test(`a refusal is not repeated: ${name}`, async () => {
+    const server = script(refusal);
+    await assert.rejects(open(server).submit(visa), Problem);
+    assert.equal(server.sent.length, 1);
+  });
+}
+
+test("Retry-After is waited for", async () => {
+  const server = script(says(503, { code: "unavailable", retryable: true }, { "Retry-After": "1" }), paid);
+  const began = Date.now();
+  await open(server).submit(visa);
+  assert.ok(Date.now() - began >= 1000);
+});
+
+test("a Retry-After that is too long, attempts and time bound a call", async () => {
+  const tooLong = says(503, { code: "unavailable", retryable: true }, { "Retry-After": "3600" });
+  await assert.rejects(open(script(tooLong)).submit(visa), UnknownOutcome);
+  const server = script(lost);
+  await assert.rejects(open(server, { attempts: 4 }).submit(visa), (error) => error instanceof UnknownOutcome && error.attempts === 4 && error.key === server.sent[0].key);
+  assert.equal(server.sent.length, 4);
+  await assert.rejects(open(script(lost), { attempts: 1e9, elapsed: 50 }).submit(visa), UnknownOutcome);
+  const silent = { fetch: (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))) };
+  await assert.rejects(open(silent, { wait: 0, timeout: 20, attempts: 2 }).submit(visa), UnknownOutcome);
+});
+
+test("a signal ends a call, and the key is kept", async () => {
+  const abort = new AbortController();
+  const server = script(() => (abort.abort(), lost()));
+  const attempt = open(server);
+  await assert.rejects(attempt.submit(visa, { signal: abort.signal }), UnknownOutcome);
+  assert.deepEqual(attempt.pending, visa);
+});
+
+test("overlapping clicks are one request with one answer", async () => {
+  let arrive;
+  const server = script(() => new Promise((resolve) => (arrive = () => resolve(paid()))));
+  const attempt = open(server);
+  const clicks = [attempt.submit(visa), attempt.submit({ payment_method: "pm_card_visa", order_id: "ord_1" }), attempt.submit(visa)];
+  await assert.rejects(attempt.submit(master), OtherRequest);
+  await new Promise(setImmediate);
+  arrive();
+  const answers = await Promise.all(clicks);
+  assert.equal(server.sent.length, 1);
+  assert.ok(answers.every((it) => it === answers[0]));
+});
+
+test("a key survives a reload", async () => {
+  const storage = memoryStorage();
+  const server = script(lost);
+  await assert.rejects(open(server, { storage, attempts: 2 }).submit(visa), UnknownOutcome);
+  const { key } = server.sent[0];
+  server.then(paid);
+  const reloaded = open(server, { storage });
+  assert.deepEqual(reloaded.pending, visa);
+  assert.equal((await reloaded.resume()).body.id, "pay_1");
+  assert.equal(server.sent[0].key, key);
+  assert.equal(reloaded.pending, null);
+  assert.equal(await open(server, { storage }).resume(), null);
+});
+
+test("a click after the success is the same purchase; after finish() it is another one", async () => {
+  const server = script(paid);
+  const attempt = open(server);
+  await attempt.submit(visa);
+  await attempt.submit(visa);
+  assert.equal(server.sent[1].key, server.sent[0].key);
+  attempt.finish();
+  assert.equal(attempt.key, null);
+  await attempt.submit(visa);
+  assert.notEqual(server.sent[2].key, server.sent[0].key);
+  await attempt.submit(master);
+  assert.notEqual(server.sent[3].key, server.sent[2].key);
+});
+
+for (const [name, { answers, free }] of Object.entries({
+  "a decline": { answers: [declined], free: true },
+  "a decline, whatever was lost before": { answers: [lost, declined], free: true },
+  "a refusal with safe_new_key": { answers: [wrong], free: true },
+  "the same behind an answer of the service": { answers: [away, wrong], free: true },
+  "the same behind a request that may still arrive": { answers: [lost, wrong], free: false },
+  "the same behind a gateway's answer": { answers: [html(502), wrong], free: false },
+  "a refusal without safe_new_key": { answers: [problem(422, "validation-failed", false, false)], free: false },
+  "a gateway's refusal": { answers: [html(403)], free: false },
+  "no answer at all": { answers: [lost], free: false },
+})) {
+  test(`the key ${free ? "changes" : "stays"} after ${name}`, async () => {
+    const server = script(...answers);
+    const attempt = open(server, { attempts: 3 });
+    await assert.rejects(attempt.submit(visa));
+    const { key } = server.sent[0];
+    server.then(paid);
+    if (free) {
+      await attempt.submit(master);
+      assert.notEqual(server.sent[0].key, key);
+      return;
+    }
+    await assert.rejects(attempt.submit(master), OtherRequest);
+    assert.throws(() => attempt.finish(), OtherRequest);
+    assert.equal(server.sent.length, 0);
+    await attempt.submit(visa);
+    assert.equal(server.sent[0].key, key);
+  });
+}
+
+test("a refusal after a reload doesn't free the key: what was sent before may still arrive", async () => {
+  const storage = memoryStorage();
+  const server = script(lost);
+  await assert.rejects(open(server, { storage, attempts: 1 }).submit(visa), UnknownOutcome);
+  server.then(wrong);
+  const reloaded = open(server, { storage });
+  await assert.rejects(reloaded.resume(), Problem);
+  await assert.rejects(reloaded.submit(master), OtherRequest);
+});
+
+test("a body that changes while the outcome is unknown gives up on the one before first", async () => {
+  const server = script(lost);
+  const attempt = open(server, { attempts: 1, keysUrl: "https://shop.example/v1/idempotency-keys" });
+  await assert.rejects(attempt.submit(visa), UnknownOutcome);
+  const { key } = server.sent[0];
+  server.then(lost);
+  await assert.rejects(attempt.submit(master), UnknownOutcome); // giving up had no answer: nothing new is sent
+  assert.equal(server.sent[0].url, `https://shop.example/v1/idempotency-keys/${key}/cancel`);
+  server.then(gaveUp, paid);
+  await attempt.submit(master);
+  assert.equal(server.sent[0].key, `give-up-${key}`);
+  assert.notEqual(server.sent[1].key, key);
+});
+
+test("giving up waits until what was done is undone", async () => {
+  const server = script(paid);
+  const attempt = open(server, { keysUrl: "https://shop.example/v1/idempotency-keys" });
+  assert.equal(await attempt.giveUp(), null);
+  await attempt.submit(visa);
+  const key = attempt.key;
+  server.then(says(202, { effect: "pending", canceled_at: null }), says(200, { canceled_at: null }), says(200, { canceled_at: "2026-11-23T12:00:05Z" }));
+  assert.equal((await attempt.giveUp()).effect, "pending");
+  assert.deepEqual(server.sent.map((it) => it.method), ["POST", "GET", "GET"]);
+  assert.equal(server.sent[1].url, `https://shop.example/v1/idempotency-keys/${key}`);
+  assert.equal(attempt.key, null);
+});
+
+test("a 202 is followed; a payment that took no money frees the key", async () => {
+  const processing = (status) => says(status, { id: "pay_1", status: "processing" }, { Location: "/v1/payments/pay_1" });
+  const server = script(processing(202), processing(200), says(200, { id: "pay_1", status: "failed" }));
+  const attempt = open(server);
+  const answer = await attempt.submit(visa);
+  assert.equal(answer.status, 202);
+  assert.deepEqual(attempt.pending, visa);
+  await assert.rejects(attempt.submit(master), OtherRequest); // its outcome is not known
+  assert.throws(() => attempt.finish(), OtherRequest);
+  assert.equal((await attempt.follow(answer)).status, "failed");
+  assert.equal(server.sent[1].url, "https://shop.example/v1/payments/pay_1");
+  assert.equal(server.sent[1].key, undefined);
+  assert.equal(attempt.key, null);
+  await assert.rejects(attempt.follow({ ...answer, location: null }), TypeError);
+  for (const [end, pending] of [[{ status: "succeeded" }, null], [{ status: "processing", status_reason: "needs_review" }, visa]]) {
+    server.then(processing(202), says(200, end));
+    const other = open(server);
+    await other.follow(await other.submit(visa));
+    assert.deepEqual(other.pending, pending);
+    assert.equal(other.key, server.sent[0].key);
+  }
+  server.then(processing(200));
+  await assert.rejects(open(server, { elapsed: 20 }).follow(answer), UnknownOutcome);
+});
+
+test("nothing is sent when the key can't be kept", async () => {
+  const server = script(paid);
+  const full = { ...memoryStorage(), setItem: () => { throw new Error("quota"); } };
+  await assert.rejects(open(server, { storage: full }).submit(visa), /quota/);
+  assert.equal(server.sent.length, 0);
+});
+
+test("what can't be meant is refused", () => {
+  assert.throws(() => new CheckoutAttempt({ url: "/pay" }), TypeError);
+  assert.throws(() => new CheckoutAttempt({ name: "basket-1" }), TypeError);
+  assert.throws(() => open(script(paid), { wait: 30 }), TypeError);
+  assert.throws(() => open(script(paid)).submit(undefined), TypeError);
+});
