@@ -3,10 +3,10 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz faults chaos model sabotage bench growth lint format generate dead ci env up down clean
+.PHONY: help run build test race fuzz faults chaos clients scaleout capacity resolution model archive sabotage bench growth screenshots recording lint format generate docs dead ci cert env up down clean
 
 help: ## show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the service with its own PostgreSQL and Redis
 	go run .
@@ -34,10 +34,28 @@ faults: ## make every fault happen at every step and print the matrix
 FOR  ?= 60s
 SEED ?= 0
 chaos: ## let everything fail at random for FOR (60s) by SEED (0 draws one)
-	go test ./test/chaos -run TestSoak -count=1 -v -timeout 3h -args -for=$(FOR) -seed=$(SEED)
+	go test $(RACE) ./test/chaos -run TestSoak -count=1 -v -timeout 3h -args -for=$(FOR) -seed=$(SEED)
 
-model: ## visit every interleaving of the protocol with up to three faults
+OPERATIONS ?= 10000
+clients: ## let the Go and the JavaScript client do OPERATIONS (10000) while everything fails; none may be double or lost
+	go test ./test/clients -run TestClientsDo -count=1 -v -timeout 1h -args -operations=$(OPERATIONS)
+
+ROWS ?= 1000000
+archive: ## archive ROWS (1000000) tombstones and print time, memory and sizes
+	go test ./test/archive -run TestTheCommandsMemory -count=1 -v -timeout 3h -args -rows=$(ROWS)
+
+scaleout: ## run on PgBouncer, Redis Cluster and Sentinel, replicated PostgreSQL, each under load for 30 s (needs those programs)
+	go test ./test/scaleout -count=1 -v -parallel 1 -timeout 1h -args -for=30s
+
+capacity: ## measure what an order and a payment cost: write-ahead log, flushes, storage, processor time
+	go test ./test/capacity -count=1 -v -timeout 1h -args -each=2000
+
+resolution: ## measure how long outcomes stay unknown, for each operation and each fault of the provider's
+	go test ./test/resolution -count=1 -v -timeout 1h -args -each=50
+
+model: ## visit every interleaving of the protocol with up to three faults, and drive the engine through the model's traces
 	go run ./test/model/cmd
+	go test ./test/model -run TestEngine -count=1 -v -timeout 2h -args -walks=1000
 
 sabotage: ## break payonce in every known way and require that a test notices
 	go run ./test/sabotage
@@ -54,8 +72,21 @@ lint: ## check style, the arrows between packages, and common mistakes
 format: ## format the Go files
 	$(TOOL) gofumpt -w $$(git ls-files -co --exclude-standard '*.go')
 
+screenshots: ## make the pictures of the pages in docs/images (needs Chromium and Node)
+	npm ci --prefix test/browser --silent
+	go run ./test/browser/pictures screenshots
+
+recording: ## record the demo page and the terminal demo, as docs/images/*.svg (needs Chromium and Node)
+	npm ci --prefix test/browser --silent
+	go run ./test/browser/pictures recording
+
 generate: ## write the generated files again (docs/)
 	go generate ./...
+
+docs: tools/docs/node_modules/.package-lock.json ## render the documents as pages in tools/docs/dist, and check their links and diagrams (needs npm)
+	npm --prefix tools/docs run build
+tools/docs/node_modules/.package-lock.json: tools/docs/package-lock.json
+	npm --prefix tools/docs ci --no-audit --no-fund
 
 dead: ## list functions that nothing reaches
 	$(TOOL) deadcode -test ./...
@@ -63,18 +94,31 @@ dead: ## list functions that nothing reaches
 ci: ## do all that a merge requires
 	.ci/run
 
+CERT_DIR ?= deploy/gateway/tls
+cert: $(CERT_DIR)/payonce.pem ## make a certificate for the gateway in development, in CERT_DIR (deploy/gateway/tls), unless there is one
+$(CERT_DIR)/payonce.pem:
+	@mkdir -p "$(CERT_DIR)"
+	@openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj "/CN=payonce development" \
+	  -addext "subjectAltName=DNS:localhost,DNS:gateway,IP:127.0.0.1,IP:::1" \
+	  -keyout "$(CERT_DIR)/key.pem" -out "$(CERT_DIR)/ca.crt" 2>/dev/null
+	@cat "$(CERT_DIR)/ca.crt" "$(CERT_DIR)/key.pem" > "$@" && rm "$(CERT_DIR)/key.pem" && chmod 644 "$@" # the gateway's user in a container reads it
+	@echo "$@ is for the gateway, $(CERT_DIR)/ca.crt for clients: curl --cacert $(CERT_DIR)/ca.crt"
+
 env: .env ## write .env for docker compose, with fresh secrets
 .env:
 	@umask 077; sed \
 	  -e "s|^POSTGRES_PASSWORD=$$|&$$(openssl rand -hex 24)|" \
+	  -e "s|^GRAFANA_PASSWORD=$$|&$$(openssl rand -hex 12)|" \
 	  -e "s|^SECRET_KEY=$$|&$$(openssl rand -base64 32)|" \
-	  -e "s|^PROVIDER_SECRET_KEY=$$|&sk_test_$$(openssl rand -hex 12)|" .env.example > $@
+	  -e "s|^PROVIDER_SECRET_KEY=$$|&sk_test_$$(openssl rand -hex 12)|" \
+	  -e "s|^PROVIDER_WEBHOOK_SECRET=$$|&whsec_$$(openssl rand -hex 24)|" .env.example > $@
 
-up: .env ## start the service with docker compose
-	docker compose up --build --wait
+up: .env cert ## start the whole system with docker compose, and show a first API key
+	VERSION=$(VERSION) REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose up --build --wait
+	@VERSION=$(VERSION) docker compose run --rm --no-deps first-merchant
 
 down: ## stop what `make up` started; data stays in its volumes
 	docker compose down
 
 clean: ## remove what was built
-	rm -rf bin payonce
+	rm -rf bin payonce tools/docs/dist
