@@ -57,7 +57,7 @@ func Simulate(ctx context.Context, c *config.Simulator, log *slog.Logger, out, e
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/simulator/", sim.AdminHandler())
+	mux.Handle("/simulator/", byOperators(c.Addr, sim.AdminHandler()))
 	mux.Handle("/simulator/authenticate/", sim.Handler()) // the customer's page
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.Handle("/", sim.Handler())

@@ -157,7 +157,7 @@ func (a *App) adminServer() *http.Server {
 	if a.provider.simulator != nil {
 		mux.Handle("/simulator/", a.provider.simulator.AdminHandler())
 	}
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	return &http.Server{Handler: byOperators(a.Config.AdminAddr, mux), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 }
 
 func shutDown(servers []*http.Server, grace time.Duration) error {

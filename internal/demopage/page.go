@@ -54,12 +54,13 @@ func (p *Page) Register(demo gin.IRouter) {
 	demo = demo.Group("", p.local)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		demo.Handle(method, "", file("index.html"))
+		demo.Handle(method, "/", func(c *gin.Context) { c.Redirect(http.StatusPermanentRedirect, "../demo") })
 		demo.Handle(method, "/static/:file", p.sameOrigin, p.static)
 		demo.Handle(method, "/sessions/:id/events", p.sameOrigin, p.stream)
 	}
 	demo.POST("/sessions", p.sameOrigin, p.openSession)
 	own := demo.Group("", p.sameOrigin, middleware.Body(p.MaxBody, p.Fail),
-		middleware.Authenticate(sessionKeys{p.watch, p.Merchant}, p.Strangers, p.Fail))
+		middleware.Authenticate(sessionKeys{p.watch, p.Merchant}, p.Strangers, p.fail))
 	own.POST("/purchase", p.begin)
 	own.POST("/redis/flush", p.flush)
 	own.POST("/protected/v1/orders", p.Idempotency.Do(p.Orders))
@@ -113,7 +114,7 @@ func (p *Page) attempted(side string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		s := p.sessionOf(c)
 		if s == nil {
-			p.Fail(c, middleware.ErrUnauthorized)
+			p.fail(c, middleware.ErrUnauthorized)
 			return
 		}
 		number, _ := strconv.Atoi(c.GetHeader("Demo-Attempt")) // without one, 0: its page can't tell it from others

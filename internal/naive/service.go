@@ -111,7 +111,7 @@ func (s *Service) createOrder(r *http.Request) (reply, error) {
 		Amount   int64  `json:"amount"`
 		Currency string `json:"currency"`
 	}
-	if !decode(r, &in) || in.Amount < 1 {
+	if !decode(r, &in) || in.Amount < 1 || strings.ContainsRune(in.Currency, 0) { // a text of PostgreSQL holds no NUL
 		return refuse(http.StatusBadRequest, "malformed-request"), nil
 	}
 	id := orderPrefix + rand.Text()
@@ -143,7 +143,7 @@ func (s *Service) pay(r *http.Request) (reply, error) {
 		OrderID string `json:"order_id"`
 		Method  string `json:"payment_method"`
 	}
-	if !decode(r, &in) {
+	if !decode(r, &in) || strings.ContainsRune(in.OrderID, 0) {
 		return refuse(http.StatusBadRequest, "malformed-request"), nil
 	}
 	amount, currency, paid, err := s.find(ctx, in.OrderID)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -49,6 +50,24 @@ func (c caller) do(method, path, body string, headers ...string) answer {
 	defer res.Body.Close()
 	text, _ := io.ReadAll(res.Body)
 	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// old sends what net/http's client would not write.
+func (c caller) old(request string) string {
+	c.t.Helper()
+	conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(c.t.Context(), "tcp", strings.TrimPrefix(c.base, "http://"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		c.t.Fatal(err)
+	}
+	said, err := io.ReadAll(conn)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(said)
 }
 
 func (a answer) text(t *testing.T, name string) string {
@@ -124,20 +143,26 @@ func refusesOthers(t *testing.T, c caller) {
 		page   int // status of the page
 		rest   int // of what is behind it
 	}{
-		"a name that points here":    {"Host: attacker.example", 404, 404},
-		"one with a port":            {"Host: attacker.example:8080", 404, 404},
-		"one that looks like it":     {"Host: 127.0.0.1.attacker.example", 404, 404},
-		"a proxy":                    {"X-Forwarded-For: 192.0.2.1", 404, 404},
-		"a standard proxy":           {"Forwarded: for=192.0.2.1", 404, 404},
-		"another site's page":        {"Sec-Fetch-Site: cross-site", 200, 403},
-		"an address that was typed":  {"Sec-Fetch-Site: none", 200, 201},
-		"a sibling":                  {"Sec-Fetch-Site: same-site", 200, 403},
-		"an older browser's":         {"Origin: https://attacker.example", 200, 403},
-		"a page without an origin":   {"Origin: null", 200, 403},
-		"another port's page":        {"Origin: http://127.0.0.1:1", 200, 403},
-		"the page itself":            {"Sec-Fetch-Site: same-origin", 200, 201},
-		"a program, by another name": {"Host: localhost:1", 200, 201},
-		"a program":                  {"Accept: */*", 200, 201},
+		"a name that points here":     {"Host: attacker.example", 404, 404},
+		"one with a port":             {"Host: attacker.example:8080", 404, 404},
+		"one that looks like it":      {"Host: 127.0.0.1.attacker.example", 404, 404},
+		"an address half in brackets": {"Host: 127.0.0.1]:80", 404, 404},
+		"a proxy":                     {"X-Forwarded-For: 192.0.2.1", 404, 404},
+		"one that says the scheme":    {"X-Forwarded-Proto: https", 404, 404},
+		"a network of proxies":        {"CF-Connecting-IP: 192.0.2.1", 404, 404},
+		"one that names the caller":   {"X-Real-IP: 192.0.2.1", 404, 404},
+		"a standard proxy":            {"Forwarded: for=192.0.2.1", 404, 404},
+		"another site's page":         {"Sec-Fetch-Site: cross-site", 200, 403},
+		"an address that was typed":   {"Sec-Fetch-Site: none", 200, 201},
+		"a sibling":                   {"Sec-Fetch-Site: same-site", 200, 403},
+		"a page from elsewhere":       {"Origin: https://attacker.example", 404, 404},
+		"its name at a port":          {"Origin: http://shop.example:8080", 404, 404},
+		"a page without an origin":    {"Origin: null", 200, 403},
+		"another port's page":         {"Origin: http://127.0.0.1:1", 200, 403},
+		"the page itself":             {"Sec-Fetch-Site: same-origin", 200, 201},
+		"a program, by another name":  {"Host: localhost:1", 200, 201},
+		"a program, over IPv6":        {"Host: [::1]", 200, 201},
+		"a program":                   {"Accept: */*", 200, 201},
 	} {
 		if got := c.do("GET", "/demo", "", test.header); got.status != test.page {
 			t.Errorf("%s: GET /demo: got %d, want %d", name, got.status, test.page)
@@ -149,6 +174,12 @@ func refusesOthers(t *testing.T, c caller) {
 		if got.status != test.rest {
 			t.Errorf("%s: a payment: got %d %s, want %d", name, got.status, got.body, test.rest)
 		}
+	}
+	if got := c.old("GET /demo HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.0 404 ") {
+		t.Errorf("by HTTP/1.0, as older proxies ask: got %s, want 404", got)
+	}
+	if got := c.do("GET", "/demo/", "", "Accept: text/html"); got.status != http.StatusOK || !strings.Contains(got.body, "<html") {
+		t.Errorf("/demo/: got %d %s, want the page", got.status, got.body)
 	}
 	policy := c.do("GET", "/demo", "").header.Get("Content-Security-Policy")
 	for _, part := range []string{"default-src 'none'", "frame-ancestors 'none'", "connect-src 'self'", "script-src 'self'", "style-src 'self'"} {
@@ -173,6 +204,9 @@ func keepsKeysApart(t *testing.T, c caller, key string) {
 	} {
 		if got.status != http.StatusUnauthorized {
 			t.Errorf("%s: got %d %s, want 401", name, got.status, got.body)
+		}
+		if atAPI := strings.Contains(name, "at the API") || strings.Contains(name, "that reads"); !atAPI && !strings.Contains(got.body, "load the page again") {
+			t.Errorf("%s: %s doesn't say what to do", name, got.body)
 		}
 	}
 	for _, path := range []string{"/demo/sessions/demo_unknown/events", "/demo/static/index.html", "/demo/static/..%2fdoc.go", "/demo/v1/payments", "/demo/protected/v1/refunds"} {

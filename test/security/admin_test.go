@@ -32,6 +32,22 @@ func (s *target) admin(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the admin's listener answers no page of another site", func(t *testing.T) {
+		for host, want := range map[string]int{"attacker.example": http.StatusForbidden, "localhost:9091": http.StatusOK} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.service.AdminURL()+"/debug/pprof/", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _ = resp.Body.Close(); resp.StatusCode != want {
+				t.Errorf("asked as %s: got %d, want %d", host, resp.StatusCode, want)
+			}
+		}
+	})
 	t.Run("both listeners are on loopback unless they are told otherwise", func(t *testing.T) {
 		command, err := config.Parse(nil, func(string) string { return "" }, io.Discard, io.Discard)
 		serve, ok := command.(*config.Serve)
