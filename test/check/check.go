@@ -30,6 +30,8 @@ type Input struct {
 	// SameClock: the history's times and PostgreSQL's come from one clock, which was wrong by ClockError at most.
 	SameClock  bool
 	ClockError time.Duration
+	// TellsFrom is when the last replica ended that ran a release which didn't tell of every change; zero: there was none.
+	TellsFrom time.Time
 }
 
 // Querier is a database or a transaction.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -118,11 +119,34 @@ func (c *checker) checkDatabase(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", rule, err)
 		}
+		if rule == AnEventPerVersion && !c.in.TellsFrom.IsZero() {
+			if found, err = c.madeSince(ctx, c.in.TellsFrom, found); err != nil {
+				return fmt.Errorf("%s: %w", rule, err)
+			}
+		}
 		for _, what := range found {
 			c.report.violated(rule, "%s", what)
 		}
 	}
 	return c.checkProgress(ctx)
+}
+
+// madeSince leaves of what begins with a resource's id those that were made at or after a time.
+func (c *checker) madeSince(ctx context.Context, begin time.Time, found []string) ([]string, error) {
+	older, err := list(ctx, c.in.DB, `SELECT id::text FROM (SELECT id, created_at FROM orders UNION ALL SELECT id, created_at FROM payments
+		UNION ALL SELECT id, created_at FROM captures UNION ALL SELECT id, created_at FROM refunds
+		UNION ALL SELECT id, found_at FROM discrepancies) made WHERE created_at < $1`, begin)
+	if err != nil {
+		return nil, err
+	}
+	before := make(map[string]bool, len(older))
+	for _, id := range older {
+		before[id] = true
+	}
+	return slices.DeleteFunc(found, func(what string) bool {
+		id, _, _ := strings.Cut(what, " ")
+		return before[id]
+	}), nil
 }
 
 // checkProgress looks for keys that had no outcome for longer than the bound, counted from the end of the last fault

@@ -20,7 +20,7 @@ import (
 func startRedis(t *testing.T, port int, more ...string) *process {
 	t.Helper()
 	path := program(t, "redis-server", "redis-server")
-	args := append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no"}, more...)
+	args := append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"}, more...)
 	p := start(t, nil, path, args...)
 	listens(t, port)
 	return p
@@ -67,11 +67,22 @@ func startCluster(t *testing.T) (ports []int, servers []*process) {
 		args = append(args, address(port))
 	}
 	output(t, cli, append(args, "--cluster-replicas", "1", "--cluster-yes")...)
-	service.Until(t, "the cluster works, each primary with a replica", func() bool {
-		nodes := connect(t, ports[0]).ClusterNodes(t.Context()).Val()
-		return clusterWorks(t, ports[0]) && strings.Count(nodes, "slave") == 3
+	service.Until(t, "the cluster works, each primary with a replica that holds its data", func() bool {
+		following := 0
+		for _, port := range ports {
+			if follows(t, port) {
+				following++
+			}
+		}
+		return clusterWorks(t, ports[0]) && following == 3
 	})
 	return ports, servers
+}
+
+// follows reports whether a server is a replica that has its primary's data: one that never had them can't take its place.
+func follows(t *testing.T, port int) bool {
+	t.Helper()
+	return strings.Contains(connect(t, port).Info(context.Background(), "replication").Val(), "master_link_status:up")
 }
 
 func clusterWorks(t *testing.T, port int) bool {
@@ -156,6 +167,7 @@ func TestRedisSentinelFailsOver(t *testing.T) {
 	ports := freePorts(t, 2)
 	first := startRedis(t, ports[0])
 	startRedis(t, ports[1], "--replicaof", "127.0.0.1 "+strconv.Itoa(ports[0]))
+	service.Until(t, "the replica has the primary's data", func() bool { return follows(t, ports[1]) })
 	sentinels := startSentinels(t, ports[0])
 	var hosts []string
 	for _, port := range sentinels {

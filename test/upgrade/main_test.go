@@ -14,13 +14,14 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(service.Main(m)) }
 
-// before is a build of the last commit that has the same migrations but for the newest: what runs when those are applied. Where
-// the tree has no history (a copy without git, a shallow clone) it is a build of this tree, and the test says so.
+// before is a build of the last commit that has the same migrations but for the newest, just before those came: what runs when they
+// are applied. Where the tree has no history (a copy without git, a shallow clone) it is a build of this tree, and the test says so.
 func before(t *testing.T) (program string) {
 	t.Helper()
 	commits, _ := git(t, "log", "--format=%H", "--", "migrations")
 	newest := migrationsAt(t, "HEAD")
-	for commit := range strings.FieldsSeq(commits) {
+	for change := range strings.FieldsSeq(commits) {
+		commit := change + "^"
 		old := migrationsAt(t, commit)
 		if n := len(old); n > 0 && n < len(newest) && slices.Equal(old, newest[:n]) {
 			return build(t, commit)
@@ -72,6 +73,6 @@ func build(t *testing.T, commit string) (program string) {
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v: %s", commit, err, out)
 	}
-	t.Logf("the release before is %.12s", commit)
+	t.Logf("the release before is %s", commit)
 	return program
 }
