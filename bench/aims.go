@@ -23,6 +23,15 @@ var aims = []aim{
 	{replayPostgres, oneSelect, 0.9},
 	{replayPostgres, oneSelectSQL, 0},
 	{edgeHandler, bareHandler, 0},
+	{ownProtectTx, ownPlain, 0.75},
+	{ownProtectAlone, ownPlain, 0.75},
+	{ownDo, ownPlain, 0.75},
+	{ownProtectTx, ownPlainBegin, 0},
+	{ownProtect, ownPlain, 0},
+	{ownProtectGORM, ownPlainBegin, 0},
+	{ownNaive, ownPlain, 0},
+	{ownCall, ownPlainCall, 0.8},
+	{ownNaiveCall, ownPlainCall, 0},
 }
 
 // spread is a figure with how far it can be trusted.

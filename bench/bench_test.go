@@ -69,7 +69,7 @@ func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
 	t.Run("side by side", func(t *testing.T) {
 		t.Parallel()
 		r := measured(t, tiny(t, programs))
-		if len(r.Figures) != 15 || len(r.Verdicts) != len(aims)+3 {
+		if len(r.Figures) != 26 || len(r.Verdicts) != len(aims)+3 {
 			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
 		}
 		checkTrips(t, r)
@@ -109,7 +109,10 @@ func TestAReportFitsOnAScreen(t *testing.T) {
 	t.Parallel()
 	trips := 16.05
 	r := report{
-		Figures: []row{{Name: plainPaymentAt, Rate: spread{Median: 123456}, P50: 1234.5, P99: 1234.5, P999: 12345.6, Postgres: &trips, Redis: &trips, Mallocs: 12345, Bytes: 2e6, CPU: 12345, Behind: 12345}},
+		Figures: []row{{
+			Name: ownProtectAlone, Rate: spread{Median: 123456}, P50: 1234.5, P99: 12345.6, P999: 12345.6, Postgres: &trips, Redis: &trips,
+			Mallocs: 12345, Bytes: 2e6, CPU: cpu{12345, 12345, 12345, 12345},
+		}},
 		Verdicts: []verdict{
 			verdict{Name: firstPayment + " / " + plainPaymentAt, Value: spread{0.75, 0.7, 0.8}, limit: 0.8, Processor: 0.8}.judge(),
 			verdict{Name: "memory", Value: spread{120, 120, 120}, Unit: " MB", limit: -150}.judge(),

@@ -146,7 +146,7 @@ type gauges struct {
 	mallocs, bytes float64            // allocated objects and bytes
 	outcomes       map[string]float64 // ends of requests with a key
 	redis          map[string]float64 // what Redis failed to do
-	cpu, behind    time.Duration      // processor time, its own and that of what stands behind it
+	cpu            times
 }
 
 // read asks the process for its figures.

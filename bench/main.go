@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -76,7 +77,7 @@ func (s *stage) compare(ctx context.Context, o options, r *report, progress func
 	if err := t.startBaseline(ctx); err != nil {
 		return err
 	}
-	variants := inTurns(append(t.payonceVariants(), t.baselineVariants()...), o.only)
+	variants := inTurns(slices.Concat(t.payonceVariants(), t.baselineVariants(), t.ownVariants()), o.only)
 	if len(variants) == 0 {
 		return fmt.Errorf("no variant has %q in its name", o.only)
 	}

@@ -12,7 +12,7 @@ import (
 type turn struct {
 	load.Result
 	mallocs, bytes float64 // of the server, per request
-	cpu, behind    float64 // seconds of the server's processor time, and of what stands behind it, per request
+	cpu            spent   // per request
 }
 
 // figures are all turns of a variant.
@@ -90,7 +90,7 @@ func (f *figures) turn(ctx context.Context, o options) (turn, error) {
 	n := float64(used)
 	return turn{
 		Result: result, mallocs: (after.mallocs - before.mallocs) / n, bytes: (after.bytes - before.bytes) / n,
-		cpu: (after.cpu - before.cpu).Seconds() / n, behind: (after.behind - before.behind).Seconds() / n,
+		cpu: after.cpu.per(before.cpu, n),
 	}, nil
 }
 
@@ -100,9 +100,11 @@ func (f *figures) figuresOf(ctx context.Context) (g gauges, err error) {
 		if g, err = f.server.read(ctx); err != nil {
 			return g, err
 		}
-		g.cpu = processorTime(f.server.cmd.Process.Pid)
 	}
-	g.behind = f.stage.storesTime()
+	g.cpu = f.stage.storesTimes()
+	if f.name != simulatorAlone {
+		g.cpu.server = processorTime(f.server.cmd.Process.Pid)
+	}
 	return g, nil
 }
 
@@ -131,11 +133,11 @@ func (f *figures) rates() []float64 {
 
 // processor is the time a request took of servers and stores in each round.
 func (f *figures) processor() []float64 {
-	times := make([]float64, len(f.turns))
+	used := make([]float64, len(f.turns))
 	for i, t := range f.turns {
-		times[i] = t.cpu + t.behind
+		used[i] = t.cpu.all()
 	}
-	return times
+	return used
 }
 
 // latencies are those of all rounds together.

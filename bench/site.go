@@ -31,6 +31,7 @@ type site struct {
 
 	service, baseline *child
 	sealed            *child // as service, with SEAL_RESPONSES; nil: not wanted
+	own, ownAlone     *child // a service of its own with payonce's middleware, with Redis and without; nil: not wanted
 	rows              *pgx.Conn
 	client            goredis.UniversalClient
 	gate              *redis.Cache
@@ -135,7 +136,10 @@ func (t *site) startBaseline(ctx context.Context) (err error) {
 		return err
 	}
 	t.sealed, err = t.stage.child(ctx, "sealing service", "payonce", nil, t.env(t.database, t.redis, map[string]string{"SEAL_RESPONSES": "on"}))
-	return err
+	if err != nil {
+		return err
+	}
+	return t.startOwn(ctx)
 }
 
 // meters count the round trips of one service and one baseline.
@@ -158,7 +162,7 @@ func (t *site) metered(ctx context.Context) (_ *site, m meters, err error) {
 		"RECOVERY_INTERVAL": "1m", "BASELINE_BODY": string(t.first),
 	})
 	copied := *t
-	copied.pass, copied.sealed = "counted", nil
+	copied.pass, copied.sealed, copied.own, copied.ownAlone = "counted", nil, nil, nil
 	if copied.service, err = t.stage.child(ctx, "metered service", "payonce", nil, env); err != nil {
 		return nil, m, err
 	}

@@ -28,6 +28,7 @@ type stage struct {
 	postgres  *embedded.Postgres
 	redis     *embedded.Redis
 	simulator *child
+	called    []*child // that a request may call beside its stores: the simulator, and another such
 	databases int
 	closers   []func() error // in reverse order
 }
@@ -60,8 +61,11 @@ func openStage(ctx context.Context, o options) (_ *stage, err error) {
 	if s.redis.Pid() == 0 {
 		return nil, errors.New("a benchmark needs a real Redis: install redis-server or valkey-server")
 	}
-	s.simulator, err = s.child(ctx, "simulator", "baseline", []string{"simulator", "--addr", "127.0.0.1:0"}, nil)
-	return s, err
+	if s.simulator, err = s.child(ctx, "simulator", "baseline", []string{"simulator", "--addr", "127.0.0.1:0"}, nil); err != nil {
+		return nil, err
+	}
+	s.called = append(s.called, s.simulator)
+	return s, nil
 }
 
 // makeFolder makes a folder of this run's own inside dir, which is made first if it doesn't exist.
@@ -109,13 +113,13 @@ func (s *stage) close() error {
 	return errors.Join(errs...)
 }
 
-// build makes both programs at once: linking is most of it.
+// build makes all programs at once: linking is most of it.
 func build(ctx context.Context, folder string) error {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
-	programs := map[string]string{"payonce": ".", "baseline": "./bench/baseline"}
+	programs := map[string]string{"payonce": ".", "baseline": "./bench/baseline", "own": "./bench/own"}
 	errs := make(chan error, len(programs))
 	for name, path := range programs {
 		go func() {
@@ -154,6 +158,15 @@ func (s *stage) child(ctx context.Context, name, program string, args []string, 
 
 // database makes a migrated database and returns its URL.
 func (s *stage) database(ctx context.Context) (string, error) {
+	url, err := s.emptyDatabase(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	return url, migrations.Up(ctx, url)
+}
+
+// emptyDatabase makes a database in which nothing but the statements has run, and returns its URL.
+func (s *stage) emptyDatabase(ctx context.Context, statements string) (string, error) {
 	s.databases++
 	name := fmt.Sprintf("bench_%d", s.databases)
 	conn, err := pgx.Connect(ctx, s.postgres.URL())
@@ -165,7 +178,11 @@ func (s *stage) database(ctx context.Context) (string, error) {
 		return "", err
 	}
 	url := s.postgres.DatabaseURL(name)
-	return url, migrations.Up(ctx, url)
+	if conn, err = pgx.Connect(ctx, url); err != nil {
+		return "", err
+	}
+	_, err = conn.Exec(ctx, statements)
+	return url, errors.Join(err, conn.Close(ctx))
 }
 
 // settle lets PostgreSQL write out what it was given, so that the next measurement doesn't pay for it.
