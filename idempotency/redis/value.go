@@ -200,12 +200,18 @@ func (c *valueCodec) decode(b []byte, tenant idempotency.Tenant, keyHash [32]byt
 		if err == nil {
 			err = c.unseal(rec)
 		}
-		return rec, nil, err
+		if err != nil {
+			return nil, nil, err // not the sealed body
+		}
+		return rec, nil, nil
 	case valueMarker:
 		h := &marker{}
 		copy(h.token[:], rest.next(16))
 		h.setAt = rest.time()
-		return nil, h, rest.end()
+		if err := rest.end(); err != nil {
+			return nil, nil, err
+		}
+		return nil, h, nil
 	}
 	return nil, nil, badState
 }

@@ -94,8 +94,8 @@ func FuzzRedisValueReadsWhatWasWritten(f *testing.F) {
 		got, h, err := codec.decode(value, rec.Tenant, rec.KeyHash)
 		switch {
 		case err != nil:
-			if _, ok := errors.AsType[badValue](err); !ok || got != nil {
-				t.Fatalf("%v, and %v", err, got)
+			if _, ok := errors.AsType[badValue](err); !ok || got != nil || h != nil {
+				t.Fatalf("%v, and %v and %v", err, got, h)
 			}
 		case (got == nil) == (h == nil):
 			t.Fatalf("accepted as %v and %v", got, h)
