@@ -17,7 +17,7 @@ import (
 type Ledger struct{ db *gorm.DB }
 
 // NewLedger returns the repository.
-func NewLedger(db *postgres.Database) *Ledger { return &Ledger{db.GORM()} }
+func NewLedger(db *postgres.Database) *Ledger { return &Ledger{db.Patient()} }
 
 // The accounts that payments move money between.
 const (

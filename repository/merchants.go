@@ -100,7 +100,7 @@ func (m *Merchants) RevokeKey(ctx context.Context, keyID string) error {
 func (m *Merchants) write(ctx context.Context, label string, do func(tx *gorm.DB) *gorm.DB) error {
 	err := postgres.RetryStalePlan(func() error {
 		return m.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			if err := tx.Exec("SELECT " + session.Limits).Error; err != nil {
+			if err := tx.Exec("SELECT " + session.Limits + ", " + session.Durable).Error; err != nil {
 				return err
 			}
 			return do(tx).Error

@@ -16,7 +16,7 @@ import (
 type Reconciliation struct{ db *gorm.DB }
 
 // NewReconciliation returns the repository.
-func NewReconciliation(db *postgres.Database) *Reconciliation { return &Reconciliation{db.GORM()} }
+func NewReconciliation(db *postgres.Database) *Reconciliation { return &Reconciliation{db.Patient()} }
 
 // BookedPayment is a payment and whether something about it is still open: then the provider may be ahead of us, or we of it.
 type BookedPayment struct {

@@ -29,6 +29,8 @@ const (
 	roundTrip    = 4 * time.Second
 	// monitorConns let the monitor read although one connection is silent.
 	monitorConns = 2
+	// patientConns bound how many reads that take long run at once, in one process.
+	patientConns = 4
 	// readyWait bounds how long readiness is asked for: an answer that hangs is not "not ready".
 	readyWait = time.Second
 )
@@ -48,7 +50,9 @@ type Options struct {
 // Database is PostgreSQL: one pool for new work and a reserved one for bringing begun work to its end, so that a
 // burst of new requests never keeps a charged payment from being recorded.
 type Database struct {
+	connector  *session.Connector
 	gorm       *gorm.DB
+	patient    *gorm.DB
 	fresh      *sql.DB
 	reserved   *sql.DB
 	monitoring *sql.DB
@@ -56,6 +60,7 @@ type Database struct {
 	topics     topics
 	trace      *Trace   // nil: none
 	replica    *Replica // nil: there is none
+	closers    []*sql.DB
 }
 
 // Open connects lazily: it fails on a malformed URL, not on a server that is away. No error holds a
@@ -73,7 +78,13 @@ func Open(url string, opt Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Database{gorm: orm, fresh: fresh, reserved: openPool(connector, max(4, opt.MaxConns/2)), monitoring: openPool(connector, monitorConns), trace: opt.Trace}
+	d := &Database{
+		connector: connector, gorm: orm, fresh: fresh, reserved: openPool(connector, max(4, opt.MaxConns/2)),
+		monitoring: openPool(connector, monitorConns), trace: opt.Trace,
+	}
+	if err := d.openPatient(url, opt); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	if opt.ReadURL != "" {
 		if d.replica, err = openReplica(opt.ReadURL, opt, fresh); err != nil {
 			return nil, errors.Join(err, d.Close())
@@ -112,6 +123,24 @@ func openGORM(pool *sql.DB) (*gorm.DB, error) {
 	return orm, nil
 }
 
+// openPatient makes the pool for reads that take long.
+func (d *Database) openPatient(url string, opt Options) error {
+	connector, err := session.New(url, session.Options{
+		Name: session.Name, Exec: opt.ExecMode == "exec", Settings: session.Patient(), Tracer: opt.queries(),
+	})
+	if err != nil {
+		return err
+	}
+	pool := openPool(connector, patientConns)
+	d.closers = append(d.closers, pool)
+	d.patient, err = openGORM(pool)
+	return err
+}
+
+// Patient is the handle for reads that may take long, up to 30 s each: sums over a ledger, ranges of an archive. Those on [Database.GORM]
+// and [Database.SQL] are ended after 3 s, as the statements of transactions are.
+func (d *Database) Patient() *gorm.DB { return d.patient }
+
 // GORM is the handle for reads outside a transaction.
 func (d *Database) GORM() *gorm.DB { return d.gorm }
 
@@ -144,7 +173,7 @@ func (d *Database) Close() error {
 	if other := d.fresh.Close(); err == nil {
 		err = other
 	}
-	for _, pool := range []*sql.DB{d.reserved, d.monitoring} {
+	for _, pool := range append(d.closers, d.reserved, d.monitoring) {
 		if other := pool.Close(); err == nil {
 			err = other
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/idempotency/postgres"
 	"github.com/payonce/payonce/test/wait"
@@ -182,5 +184,17 @@ func TestManyCopiesAtOnceExecuteOnce(t *testing.T) {
 	executed.Range(func(any, any) bool { count++; return true })
 	if count != 1 || !f.Written("once") {
 		t.Errorf("executed %d times", count)
+	}
+}
+
+// A sum over a ledger may take longer than what anybody waits for.
+func TestReadsThatTakeLongAreGivenMoreTime(t *testing.T) {
+	t.Parallel()
+	f := openFixture(t, postgres.Options{})
+	for name, want := range map[*gorm.DB]string{f.db.GORM(): "3s", f.db.Patient(): "30s"} {
+		var got string
+		if err := name.Raw("SHOW statement_timeout").Scan(&got).Error; err != nil || got != want {
+			t.Errorf("statement_timeout is %q, want %q; %v", got, want, err)
+		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 func (d *Database) Run(ctx context.Context, reads func(*Tx), run func(context.Context, *Tx) error) error {
 	tx := &Tx{db: d}
 	tx.add(statement{label: labelBegin, sql: session.Begin})
-	tx.Read("limits", `SELECT now(), set_config('payonce.mine', 'true', true), `+session.Limits, nil, func(scan func(...any) error) error {
-		return scan(&tx.now, nil, nil, nil, nil, nil)
+	tx.Read("now", `SELECT now(), set_config('payonce.mine', 'true', true), `+session.Durable, nil, func(scan func(...any) error) error {
+		return scan(&tx.now, nil, nil)
 	})
 	reads(tx)
 	if err := tx.begin(ctx, d.reservedConn); err != nil {

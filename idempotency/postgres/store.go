@@ -65,7 +65,7 @@ func (s *Store) Begin(ctx context.Context, req idempotency.Request, reads func(*
 	found := idempotency.Found{}
 	tx.queue = append(tx.queue, statement{label: labelBegin, sql: session.Begin})
 	tx.Read("lock the key", sqlTryLock, []any{lockKey(req.Tenant, req.KeyHash)}, func(scan func(...any) error) error {
-		return scan(&tx.now, &found.Mine, nil, nil, nil, nil)
+		return scan(&tx.now, &found.Mine, nil)
 	})
 	tx.Read("look the key up", s.sql.lookUp, []any{uuid.UUID(req.Tenant), req.KeyHash[:]}, func(scan func(...any) error) (err error) {
 		found.Mine = false
@@ -108,16 +108,19 @@ func (s *Store) Commit(ctx context.Context, tx *Tx, rec *idempotency.Record) err
 		tx.rollback()
 		return err
 	}
-	tx.add(statement{
-		label: "insert the record", sql: s.sql.insertCompleted, args: append(identity(rec), args...), race: primaryKey,
+	record := statement{
+		label: labelRecord, sql: s.sql.insertCompleted, args: append(identity(rec), args...), race: primaryKey,
 		rows: func(scan func(...any) error) error { return scan(&rec.ExpiresAt) },
-	})
+	}
 	rec.Timeline = tx.timeline
-	if begins := tx.early; begins != nil {
+	if begins := tx.early; begins == nil {
+		tx.add(record)
+	} else {
 		if tx.conn, err = begins.take(ctx); err != nil {
 			return err
 		}
-		tx.queue, tx.early = append(begins.first, tx.queue...), nil
+		record.sql, record.args = s.sql.insertFirst, append(record.args, lockKey(rec.Tenant, rec.KeyHash))
+		tx.queue, tx.early = append([]statement{begins.first[0], record}, tx.queue...), nil
 	}
 	if err := tx.commit(ctx); err != nil {
 		return keyTaken(err)
@@ -138,11 +141,14 @@ func (s *Store) Open(req idempotency.Request) *Tx {
 	return tx
 }
 
-// labelKey marks the statement whose failure means that the key is in use, or was used.
-const labelKey = "the key"
+// labelKey and labelRecord mark the statements whose failure means that the key is in use, or was used.
+const (
+	labelKey    = "the key"
+	labelRecord = "insert the record"
+)
 
 func keyTaken(err error) error {
-	if failed, ok := errors.AsType[*NotAffectedError](err); ok && failed.Label == labelKey {
+	if failed, ok := errors.AsType[*NotAffectedError](err); ok && (failed.Label == labelKey || failed.Label == labelRecord) {
 		return fmt.Errorf("%w: %w", idempotency.ErrSerialization, err)
 	}
 	return err
@@ -151,7 +157,7 @@ func keyTaken(err error) error {
 // Claim implements [idempotency.Transactions].
 func (s *Store) Claim(ctx context.Context, tx *Tx, rec *idempotency.Record) error {
 	args := append(identity(rec), seconds(s.options.Lease), rec.Operation)
-	record := statement{label: "insert the record", sql: s.sql.insertClaimed, args: args, race: primaryKey}
+	record := statement{label: labelRecord, sql: s.sql.insertClaimed, args: args, race: primaryKey}
 	tx.queue = append([]statement{record}, tx.queue...) // the lock order starts with the record
 	if err := tx.commit(ctx); err != nil {
 		return err

@@ -25,13 +25,13 @@ const recordColumns = `merchant_id, key_hash, fingerprint, method, path,
 	coalesce(status, 0) AS status, headers, body, coalesce(expires_at, created_at) AS expires_at, canceled_at, sealed`
 
 const (
-	sqlTryLock = `SELECT now(), set_config('payonce.mine', pg_try_advisory_xact_lock($1)::text, true) = 'true', ` + session.Limits
+	sqlTryLock = `SELECT now(), set_config('payonce.mine', pg_try_advisory_xact_lock($1)::text, true) = 'true', ` + session.Durable
 
-	// sqlCheckKey is the lock and the look-up for a transaction that is sent in a single batch: it raises when the key is taken
-	// or known. A record that is committed between the statement's snapshot and the lock is not seen here; the primary key
+	// sqlCheckKey is the lock and the look-up for a transaction that was to be sent in a single batch and is begun before it is whole: it
+	// raises when the key is taken or known. A record that is committed between the statement's snapshot and the lock is not seen here; the primary key
 	// refuses the second one then.
 	sqlCheckKey = `SELECT 1/(pg_try_advisory_xact_lock($1)
-		AND NOT EXISTS (SELECT FROM idempotency_keys WHERE merchant_id = $2 AND key_hash = $3))::int, ` + session.Limits
+		AND NOT EXISTS (SELECT FROM idempotency_keys WHERE merchant_id = $2 AND key_hash = $3))::int, ` + session.Durable
 
 	whereKey = ` FROM idempotency_keys WHERE merchant_id = $1 AND key_hash = $2`
 
@@ -47,6 +47,15 @@ const (
 	sqlInsertCompleted = insertColumns + `status, headers, body, sealed, completed_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, 'completed',
 			$10, $11::jsonb, $12, nullif($13, ''), clock_timestamp(), clock_timestamp() + make_interval(secs => $14))
+		RETURNING expires_at`
+
+	// sqlInsertFirst is the lock and the record in one statement, for a transaction that is sent in a single batch: it raises when the
+	// key is taken, and the primary key when it is known. It goes first, so that nothing else is tried in vain. Its types are spelled
+	// out: a SELECT doesn't take them from the columns.
+	sqlInsertFirst = insertColumns + `status, headers, body, sealed, completed_at, expires_at)
+		SELECT $1::uuid, $2::bytea, $3::bytea, $4::text, $5::text, $6::uuid, $7::bigint, nullif($8::text, ''), $9::uuid, 'completed',
+			$10::smallint, $11::jsonb, $12::bytea, nullif($13::text, ''), clock_timestamp(), clock_timestamp() + make_interval(secs => $14::float8)
+		FROM (SELECT 1/pg_try_advisory_xact_lock($15::bigint)::int AS free, ` + session.Durable + `) held WHERE free = 1
 		RETURNING expires_at`
 
 	sqlInsertClaimed = insertColumns + `lease_until, operation)
@@ -101,7 +110,7 @@ var sqlComplete = `WITH touched AS (UPDATE idempotency_keys SET state = 'complet
 
 // recordSQL are the statements above with the table's full name.
 type recordSQL struct {
-	checkKey, find, lookUp, inspect, insertCompleted, insertClaimed, release, takeOver, takeOverDue, expire, forget, cleanupDue, holdClaim, complete, locked,
+	checkKey, find, lookUp, inspect, insertCompleted, insertFirst, insertClaimed, release, takeOver, takeOverDue, expire, forget, cleanupDue, holdClaim, complete, locked,
 	target, lockTarget, spend, mark, forgetInto, forgettable string
 }
 
@@ -114,7 +123,7 @@ func sqlIn(schema string) *recordSQL {
 	in := func(query string) string { return strings.ReplaceAll(query, "idempotency_keys", full) }
 	return &recordSQL{
 		checkKey: in(sqlCheckKey), find: in(sqlFind), lookUp: in(sqlLookUp), inspect: in(sqlInspect),
-		insertCompleted: in(sqlInsertCompleted), insertClaimed: in(sqlInsertClaimed), release: in(sqlRelease),
+		insertCompleted: in(sqlInsertCompleted), insertFirst: in(sqlInsertFirst), insertClaimed: in(sqlInsertClaimed), release: in(sqlRelease),
 		takeOver: in(sqlTakeOver), takeOverDue: in(sqlTakeOverDue), expire: in(sqlExpire), forget: in(sqlForget), cleanupDue: in(sqlCleanupDue),
 		holdClaim: in(sqlHoldClaim), complete: in(sqlComplete),
 		target: in(sqlTarget), lockTarget: in(sqlLockTarget), spend: in(sqlSpend), mark: in(sqlMark),

@@ -47,14 +47,14 @@ func batchKinds() map[string]batchKind {
 			},
 		},
 		"commit of a local effect": {
-			says: "INSERT INTO scratch", statements: 4, commits: true, open: begun,
+			says: "INSERT INTO scratch", statements: 3, commits: true, open: begun,
 			send: func(_ context.Context, f *fixture, req idempotency.Request, _ idempotency.Claim, tx *postgres.Tx) error {
 				f.Write(tx, name(req))
 				return f.complete(tx, req)
 			},
 		},
 		"a local effect sent whole": {
-			says: "INSERT INTO scratch", statements: 6, commits: true,
+			says: "INSERT INTO scratch", statements: 4, commits: true,
 			open: func(f *fixture, req idempotency.Request) (*postgres.Tx, error) { return f.store.Open(req), nil },
 			send: func(_ context.Context, f *fixture, req idempotency.Request, _ idempotency.Claim, tx *postgres.Tx) error {
 				f.Write(tx, name(req))
@@ -62,7 +62,7 @@ func batchKinds() map[string]batchKind {
 			},
 		},
 		"commit of a claim": {
-			says: "INSERT INTO scratch", statements: 4, commits: true, open: begun,
+			says: "INSERT INTO scratch", statements: 3, commits: true, open: begun,
 			send: func(ctx context.Context, f *fixture, req idempotency.Request, _ idempotency.Claim, tx *postgres.Tx) error {
 				f.Write(tx, name(req))
 				return f.store.Claim(ctx, tx, &idempotency.Record{
@@ -72,7 +72,7 @@ func batchKinds() map[string]batchKind {
 			},
 		},
 		"completion of a claim": {
-			says: "INSERT INTO scratch", statements: 6, commits: true, given: claimed,
+			says: "INSERT INTO scratch", statements: 5, commits: true, given: claimed,
 			send: func(ctx context.Context, f *fixture, req idempotency.Request, claim idempotency.Claim, _ *postgres.Tx) error {
 				_, err := f.store.Complete(ctx, claim, func(tx *postgres.Tx) (*idempotency.Response, error) {
 					f.Write(tx, name(req))
@@ -82,7 +82,7 @@ func batchKinds() map[string]batchKind {
 			},
 		},
 		"taking a claim back": {
-			says: "DELETE FROM idempotency_keys", statements: 5, commits: true, given: claimed,
+			says: "DELETE FROM idempotency_keys", statements: 4, commits: true, given: claimed,
 			send: func(ctx context.Context, f *fixture, _ idempotency.Request, claim idempotency.Claim, _ *postgres.Tx) error {
 				return f.store.Release(ctx, claim, func(*postgres.Tx) {})
 			},
@@ -109,7 +109,7 @@ func batchKinds() map[string]batchKind {
 			},
 		},
 		"the end of an operation": {
-			says: "INSERT INTO scratch", statements: 5, commits: true,
+			says: "INSERT INTO scratch", statements: 4, commits: true,
 			send: func(ctx context.Context, f *fixture, req idempotency.Request, _ idempotency.Claim, _ *postgres.Tx) error {
 				return f.db.Apply(ctx, time.Now(), func(tx *postgres.Tx) error { f.Write(tx, name(req)); return nil })
 			},

@@ -147,7 +147,7 @@ func (tx *Tx) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// singleBatch sends a transaction as one batch on the reserved pool: BEGIN, the limits, first, what is queued, COMMIT. Of one
+// singleBatch sends a transaction as one batch on the reserved pool: BEGIN, first, what is queued, COMMIT. Of one
 // that was begun early it sends the rest.
 func (tx *Tx) singleBatch(ctx context.Context, first ...statement) (err error) {
 	if tx.conn != nil {
@@ -181,9 +181,9 @@ func (tx *Tx) begin(ctx context.Context, take func(context.Context) (*sql.Conn, 
 	})
 }
 
-// opening is BEGIN and the limits, for a transaction that asks nothing first.
+// opening is BEGIN and what makes COMMIT durable, for a transaction that asks nothing first.
 func opening(first ...statement) []statement {
-	return append([]statement{{label: labelBegin, sql: session.Begin}, {label: "limits", sql: "SELECT " + session.Limits}}, first...)
+	return append([]statement{{label: labelBegin, sql: session.Begin}, {label: "durable", sql: "SELECT " + session.Durable}}, first...)
 }
 
 // autocommit sends what is queued as one statement without BEGIN, on a connection of its own.
@@ -206,7 +206,7 @@ func (tx *Tx) autocommit(ctx context.Context, take func(context.Context) (*sql.C
 // commit sends what is queued together with COMMIT, and returns the connection whatever happens.
 func (tx *Tx) commit(ctx context.Context) error {
 	tx.life.end()
-	tx.queue = append(tx.queue, statement{label: "let COMMIT wait", sql: session.LetCommitWait}, statement{label: labelCommit, sql: "COMMIT", tag: "COMMIT"})
+	tx.queue = append(tx.queue, statement{label: labelCommit, sql: "COMMIT", tag: "COMMIT"})
 	queue := tx.queue
 	tx.queue = nil
 	if err := tx.send(ctx, queue, true); err != nil {
@@ -255,6 +255,9 @@ func (tx *Tx) send(ctx context.Context, queue []statement, commits bool) error {
 	}
 	if tx.conn == nil {
 		return errNoFlush
+	}
+	if queue[0].label == labelBegin && tx.db.connector.Pooled() {
+		queue = slices.Insert(queue, 1, statement{label: "limits", sql: "SELECT " + session.Limits})
 	}
 	ctx, cancel := context.WithTimeout(ctx, roundTrip)
 	defer cancel()

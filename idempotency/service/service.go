@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (_ *Service, err error) {
 	if options.Log == nil {
 		options.Log = cfg.Log
 	}
-	if s.cache != nil {
+	if options.FastPath = (idempotency.AssumeNew{}); s.cache != nil {
 		options.FastPath = s.cache
 	}
 	if options.LocalCache = nil; cfg.LocalCache >= 0 {

@@ -36,7 +36,7 @@ func sessions() []sabotage {
 		{
 			name:   "commits that are not on the disk",
 			breaks: "where synchronous_commit is off, a crash of the server loses what was acknowledged",
-			edits:  []edit{{"session.Limits", `'off', 'on'), true)`, `'off', 'off'), true)`}},
+			edits:  []edit{{"session.Durable", `set_config('synchronous_commit', 'on', true)`, `'off'`}},
 			caught: catch{"idempotency/postgres/session", "TestWhatIsAcknowledgedIsOnTheDisk", "orders off"},
 		},
 		{

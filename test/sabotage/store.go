@@ -38,7 +38,7 @@ func store() []sabotage {
 		{
 			name:   "the key's guard of a whole transaction doesn't raise",
 			breaks: "a copy of an order that is being made waits for it with a connection in its hand, instead of being refused",
-			edits:  []edit{{"postgres.sqlCheckKey", `SELECT 1/(pg_try_advisory_xact_lock($1)`, `SELECT 1+(pg_try_advisory_xact_lock($1)`}},
+			edits:  []edit{{"postgres.sqlInsertFirst", `SELECT 1/pg_try_advisory_xact_lock($15::bigint)::int`, `SELECT 1+0*pg_try_advisory_xact_lock($15::bigint)::int`}},
 			caught: kept("in a single batch, a key in use is neither had nor waited for", "a key in use:"),
 		},
 		{
@@ -166,7 +166,7 @@ func store() []sabotage {
 		{
 			name:   "no limit to an idle transaction",
 			breaks: "a replica that is frozen between two statements keeps its key and its order locked",
-			edits:  []edit{{"session.Limits", `set_config('idle_in_transaction_session_timeout', '5s', true)`, `'5s'`}},
+			edits:  []edit{{"session.direct", `"idle_in_transaction_session_timeout": "5s",`, `"idle_in_transaction_session_timeout": "60s",`}},
 			caught: catch{"idempotency/postgres", "TestEachTransactionLimitsHowLongItMayHoldALock", "idle_in_transaction_session_timeout"},
 		},
 	}

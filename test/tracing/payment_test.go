@@ -182,11 +182,11 @@ POST /v1/payments
     redis
   claim
     postgres begin, lock the key, look the key up, lock the order, find the key's payment
-    postgres insert the record, reserve of the order, insert the payment, insert the attempt, let COMMIT wait, commit
+    postgres insert the record, reserve of the order, insert the payment, insert the attempt, commit
   call
     provider authorize
   completion
-    postgres begin, limits, the claim, resolve the attempt, change the order, change the payment, insert the automatic capture, make the accounts, insert the ledger entry, insert the posting, let COMMIT wait, commit
+    postgres begin, durable, the claim, resolve the attempt, change the order, change the payment, insert the automatic capture, make the accounts, insert the ledger entry, insert the posting, commit
   publication`
 
 const firstOrder = `
@@ -195,7 +195,7 @@ POST /v1/orders
   fast path lookup
     redis
   transaction
-    postgres begin, the key, insert the order, insert the record, let COMMIT wait, commit
+    postgres begin, insert the record, insert the order, commit
   publication`
 
 const fromRedis = `

@@ -114,6 +114,10 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
+// Pooled reports whether a pooler was met that refuses a session's settings: each transaction has to bring its limits then. It is known
+// once a connection was made.
+func (c *Connector) Pooled() bool { return c.plain.Load() }
+
 // Driver implements [driver.Connector].
 func (c *Connector) Driver() driver.Driver { return c.full.Driver() }
 

@@ -13,16 +13,16 @@ func pooled() map[string]string {
 }
 
 // direct are the settings that a server itself takes. What is missing here is decided in the table of settings_test.go.
-// The time-outs are those of statements outside payonce's transactions, which have shorter ones of their own.
+// The time-outs are those of payonce's transactions.
 func direct() map[string]string {
 	return map[string]string{
 		"default_transaction_isolation":       "read committed",
 		"IntervalStyle":                       "postgres",
 		"bytea_output":                        "hex", // as text, which "exec" mode reads
 		"extra_float_digits":                  "1",
-		"statement_timeout":                   "30s",
-		"lock_timeout":                        "5s",
-		"idle_in_transaction_session_timeout": "60s",
+		"statement_timeout":                   "3s",
+		"lock_timeout":                        "500ms",
+		"idle_in_transaction_session_timeout": "5s",
 		"idle_session_timeout":                "0", // a pool's connections are idle most of the time
 		"exit_on_error":                       "off",
 		"default_table_access_method":         "heap", // others have no row locks, or no unique keys
@@ -38,6 +38,11 @@ func direct() map[string]string {
 	}
 }
 
+// Patient are the settings of sessions for reads that may take long: sums over a ledger, ranges of an archive.
+func Patient() map[string]string {
+	return map[string]string{"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+}
+
 // Isolation begins every transaction of payonce. READ COMMITTED, because what became of a COMMIT without an answer is read
 // behind the lock of its transaction, which an older snapshot would not see. Read-only is left as it is: a server or an
 // operator that says so means it.
@@ -46,12 +51,13 @@ const Isolation = "ISOLATION LEVEL READ COMMITTED"
 // Begin is the statement.
 const Begin = "BEGIN " + Isolation
 
-// Limits are the columns of a SELECT that goes with a transaction's first batch: a paused or dead replica keeps no key and
-// no row locked for long, and what is acknowledged stays. synchronous_commit is changed only where it is off: remote_apply
-// and the like are the operator's decision, and as durable.
-const Limits = `set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '500ms', true),
-	set_config('statement_timeout', '3s', true),
-	set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)`
+// Durable is a column of a SELECT that goes with a transaction's first batch: what is acknowledged stays. synchronous_commit is changed
+// only where it is off: remote_apply and the like are the operator's decision, and as durable. A session may not know: the setting may
+// change while it lasts.
+const Durable = `CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
 
-// LetCommitWait goes before COMMIT. A statement_timeout would end a COMMIT's wait for a synchronous standby by acknowledging it.
-const LetCommitWait = `SELECT set_config('statement_timeout', '0', true)`
+// Limits are the columns of a SELECT that goes behind BEGIN where a pooler keeps no settings of a session: a paused or dead replica keeps
+// no key and no row locked for long. A COMMIT's wait for a synchronous standby is under none of these limits: PostgreSQL stops the statement's clock before it commits
+// (finish_xact_command), and to end the wait would acknowledge it.
+const Limits = `set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '500ms', true),
+	set_config('statement_timeout', '3s', true)`
