@@ -61,7 +61,7 @@ sabotage: ## break payonce in every known way and require that a test notices
 	go run ./test/sabotage
 
 bench: ## measure what idempotency costs, beside the same handlers without it
-	go run ./bench
+	go run ./bench -others
 
 growth: ## measure with 10 million records in the table (needs 20 GB of disk and some minutes)
 	go run ./bench -growth

@@ -26,12 +26,16 @@ var aims = []aim{
 	{ownProtectTx, ownPlain, 0.75},
 	{ownProtectAlone, ownPlain, 0.75},
 	{ownDo, ownPlain, 0.75},
-	{ownProtectTx, ownPlainBegin, 0},
 	{ownProtect, ownPlain, 0},
-	{ownProtectGORM, ownPlainBegin, 0},
+	{ownProtectGORM, ownPlain, 0},
+	{ownAutocommit, ownPlain, 0},
 	{ownNaive, ownPlain, 0},
+	{otherFiber, ownPlain, 0},
+	{otherTx, ownPlain, 0},
+	{otherStep, ownPlain, 0},
 	{ownCall, ownPlainCall, 0.8},
 	{ownNaiveCall, ownPlainCall, 0},
+	{otherExternal, ownPlainCall, 0},
 }
 
 // spread is a figure with how far it can be trusted.

@@ -71,6 +71,7 @@ func (s *stage) compare(ctx context.Context, o options, r *report, progress func
 	if err != nil {
 		return err
 	}
+	t.others = o.others
 	if err := t.begin(ctx); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 // The paths of a service of its own (bench/own).
 const (
 	ownPlain        = "own: plain"
-	ownPlainBegin   = "own: plain, BEGIN and COMMIT"
+	ownAutocommit   = "own: plain, autocommit"
 	ownNaive        = "own: naive"
 	ownProtectTx    = "own: ProtectTx"
 	ownProtectAlone = "own: ProtectTx without Redis"
@@ -20,6 +20,14 @@ const (
 	ownPlainCall    = "own: plain call"
 	ownNaiveCall    = "own: naive call"
 	ownCall         = "own: claim, call, complete"
+)
+
+// The same row behind other libraries (bench/fiber, bench/dbos).
+const (
+	otherFiber    = "Fiber's middleware"
+	otherStep     = "DBOS, step"
+	otherTx       = "DBOS, transaction"
+	otherExternal = "DBOS, external call"
 )
 
 const ownTables = `
@@ -45,7 +53,22 @@ func (t *site) startOwn(ctx context.Context) error {
 		return err
 	}
 	env["REDIS_URL"] = t.redis
-	t.own, err = t.stage.child(ctx, "own service", "own", nil, env)
+	if t.own, err = t.stage.child(ctx, "own service", "own", nil, env); err != nil || !t.others {
+		return err
+	}
+	return t.startOthers(ctx, env)
+}
+
+// startOthers starts the services on other libraries, on the same tables.
+func (t *site) startOthers(ctx context.Context, env map[string]string) (err error) {
+	env["ADDR"], env["ADMIN_ADDR"] = "127.0.0.1:0", "127.0.0.1:0"
+	if t.fiber, err = t.stage.child(ctx, "Fiber", "fiber", nil, env); err != nil {
+		return err
+	}
+	if env["DBOS_DATABASE_URL"], err = t.stage.emptyDatabase(ctx, ""); err != nil {
+		return err
+	}
+	t.dbos, err = t.stage.child(ctx, "DBOS", "dbos", nil, env)
 	return err
 }
 
@@ -60,7 +83,7 @@ func (t *site) ownVariants() (variants []*variant) {
 		path   string
 	}{
 		{ownPlain, t.own, "/plain"},
-		{ownPlainBegin, t.own, "/plain-begin"},
+		{ownAutocommit, t.own, "/plain-autocommit"},
 		{ownNaive, t.own, "/naive"},
 		{ownProtectTx, t.own, "/protect-tx"},
 		{ownProtectAlone, t.ownAlone, "/protect-tx"},
@@ -70,8 +93,15 @@ func (t *site) ownVariants() (variants []*variant) {
 		{ownPlainCall, t.own, "/call-plain"},
 		{ownNaiveCall, t.own, "/call-naive"},
 		{ownCall, t.own, "/call"},
+		{otherFiber, t.fiber, "/notes"},
+		{otherStep, t.dbos, "/notes"},
+		{otherTx, t.dbos, "/notes-tx"},
+		{otherExternal, t.dbos, "/external"},
 	} {
-		key := t.numbered(strings.NewReplacer(": ", "-", ", ", "-", " ", "-").Replace(v.name))
+		if v.server == nil {
+			continue
+		}
+		key := t.numbered(strings.NewReplacer(": ", "-", ", ", "-", " ", "-", "'", "").Replace(v.name))
 		variants = append(variants, t.fresh(v.name, v.server, t.post(v.path, key, note, len(noteBody)), ""))
 	}
 	return variants

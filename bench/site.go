@@ -32,6 +32,8 @@ type site struct {
 	service, baseline *child
 	sealed            *child // as service, with SEAL_RESPONSES; nil: not wanted
 	own, ownAlone     *child // a service of its own with payonce's middleware, with Redis and without; nil: not wanted
+	fiber, dbos       *child // services on other libraries; nil: not wanted
+	others            bool   // they are wanted
 	rows              *pgx.Conn
 	client            goredis.UniversalClient
 	gate              *redis.Cache
@@ -162,7 +164,7 @@ func (t *site) metered(ctx context.Context) (_ *site, m meters, err error) {
 		"RECOVERY_INTERVAL": "1m", "BASELINE_BODY": string(t.first),
 	})
 	copied := *t
-	copied.pass, copied.sealed, copied.own, copied.ownAlone = "counted", nil, nil, nil
+	copied.pass, copied.sealed, copied.own, copied.ownAlone, copied.fiber, copied.dbos = "counted", nil, nil, nil, nil, nil
 	if copied.service, err = t.stage.child(ctx, "metered service", "payonce", nil, env); err != nil {
 		return nil, m, err
 	}

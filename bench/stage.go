@@ -47,7 +47,7 @@ func openStage(ctx context.Context, o options) (_ *stage, err error) {
 	}()
 	if s.programs = o.programs; s.programs == "" {
 		s.programs = s.folder
-		if err = build(ctx, s.folder); err != nil {
+		if err = build(ctx, s.folder, o.others); err != nil {
 			return nil, err
 		}
 	}
@@ -113,18 +113,27 @@ func (s *stage) close() error {
 	return errors.Join(errs...)
 }
 
+// programs are what is built, and the folder of each below the module. Those of other libraries are modules of their own.
+func programs(others bool) map[string]string {
+	list := map[string]string{"payonce": ".", "baseline": "bench/baseline", "own": "bench/own"}
+	if others {
+		list["fiber"], list["dbos"] = "bench/fiber", "bench/dbos"
+	}
+	return list
+}
+
 // build makes all programs at once: linking is most of it.
-func build(ctx context.Context, folder string) error {
+func build(ctx context.Context, folder string, others bool) error {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
-	programs := map[string]string{"payonce": ".", "baseline": "./bench/baseline", "own": "./bench/own"}
-	errs := make(chan error, len(programs))
-	for name, path := range programs {
+	list := programs(others)
+	errs := make(chan error, len(list))
+	for name, path := range list {
 		go func() {
-			build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(folder, name), path)
-			build.Dir = strings.TrimSpace(string(root))
+			build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(folder, name), ".")
+			build.Dir = filepath.Join(strings.TrimSpace(string(root)), path)
 			output, err := build.CombinedOutput()
 			if err != nil {
 				err = fmt.Errorf("build %s: %w\n%s", path, err, output)
@@ -132,7 +141,7 @@ func build(ctx context.Context, folder string) error {
 			errs <- err
 		}()
 	}
-	for range programs {
+	for range list {
 		err = errors.Join(err, <-errs)
 	}
 	return err

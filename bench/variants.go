@@ -92,8 +92,8 @@ func (t *site) baselineVariants() []*variant {
 func inTurns(variants []*variant, only string) []*variant {
 	order := []string{
 		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, sealedOrder,
-		plainPayment, firstPayment, plainPaymentAt, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownPlainBegin, ownProtectGORM, ownProtect,
-		ownNaive, ownPlainCall, ownCall, ownNaiveCall, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
+		plainPayment, firstPayment, plainPaymentAt, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownAutocommit, ownProtectGORM, ownProtect,
+		ownNaive, otherFiber, otherTx, otherStep, ownPlainCall, ownCall, ownNaiveCall, otherExternal, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
 	}
 	wanted := map[string]bool{}
 	for _, name := range order {

@@ -76,7 +76,7 @@ func (s *service) openDatabase(ctx context.Context, url string) error {
 		return err
 	}
 	s.db, err = gorm.Open(postgres.New(postgres.Config{Conn: stdlib.OpenDBFromPool(s.pool)}), &gorm.Config{
-		SkipDefaultTransaction: true, Logger: logger.Discard,
+		Logger: logger.Discard,
 	})
 	return err
 }

@@ -43,7 +43,7 @@ func open(ctx context.Context, databaseURL, redisURL string) (*service, error) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach Redis: %w", err), client.Close())
 	}
-	db, err := gorm.Open(postgres.Open(databaseURL), &gorm.Config{SkipDefaultTransaction: true, Logger: logger.Discard})
+	db, err := gorm.Open(postgres.Open(databaseURL), &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), client.Close())
 	}

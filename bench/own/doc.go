@@ -1,13 +1,13 @@
 // Command own is a service of its own that takes payonce's middleware, beside the same handler without it and behind the idempotency
 // that most teams write first. Each handler reads a JSON body and makes one row.
 //
-//	/plain        GORM, one INSERT that commits by itself
-//	/plain-begin  the same as GORM does it by default: BEGIN, INSERT, COMMIT
-//	/naive        SET NX in Redis, /plain, SET: doubles after a crash, a flush, and a client that hangs up
-//	/protect-tx   payonce's ProtectTx, the row in SQL: it travels with the record of the key and COMMIT
-//	/protect      payonce's Protect, the row in SQL: the key is looked up before the handler runs
-//	/protect-gorm payonce's ProtectTx, the row through GORM in the request's transaction
-//	/do           payonce's Engine.Do, the row in SQL
+//	/plain             one row through GORM, as it does by default: BEGIN, INSERT, COMMIT
+//	/plain-autocommit  the same with SkipDefaultTransaction: an INSERT that commits by itself
+//	/naive             SET NX in Redis, /plain, SET: doubles after a crash, a flush, and a client that hangs up
+//	/protect-tx        payonce's ProtectTx, the row in SQL: it travels with the record of the key and COMMIT
+//	/protect           payonce's Protect, the row in SQL: the key is looked up before the handler runs
+//	/protect-gorm      payonce's ProtectTx, the row through GORM in the request's transaction
+//	/do                payonce's Engine.Do, the row in SQL
 //
 // An effect outside the database, at the address in CHARGE_URL, between a row and its change:
 //

@@ -28,8 +28,8 @@ const (
 
 // own is the service.
 type own struct {
-	plain     *gorm.DB // each statement commits by itself
-	begin     *gorm.DB // GORM's default
+	plain     *gorm.DB // GORM's default: each statement in a transaction of its own
+	alone     *gorm.DB // each statement commits by itself
 	redis     goredis.UniversalClient
 	once      *middleware.Idempotency[*tx]
 	engine    *service.Service
@@ -40,10 +40,10 @@ type own struct {
 func open(ctx context.Context) (_ *own, err error) {
 	s := &own{chargeURL: os.Getenv("CHARGE_URL"), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	databaseURL, redisURL := os.Getenv("DATABASE_URL"), os.Getenv("REDIS_URL")
-	if s.plain, err = openGORM(databaseURL, true); err != nil {
+	if s.plain, err = openGORM(databaseURL, false); err != nil {
 		return nil, err
 	}
-	if s.begin, err = openGORM(databaseURL, false); err != nil {
+	if s.alone, err = openGORM(databaseURL, true); err != nil {
 		return nil, err
 	}
 	if redisURL != "" {
@@ -90,7 +90,7 @@ func (s *own) close() error {
 func (s *own) routes() http.Handler {
 	r := gin.New()
 	r.POST("/plain", s.row(s.plain))
-	r.POST("/plain-begin", s.row(s.begin))
+	r.POST("/plain-autocommit", s.row(s.alone))
 	r.POST("/call-plain", s.call)
 	if s.redis != nil {
 		r.POST("/naive", s.naive, s.row(s.plain))
