@@ -66,7 +66,7 @@ func keyedRoutes(a *app.App) []route {
 func openRoutes(a *app.App) []route {
 	return []route{
 		{"POST", providerWebhooks, public, plain(a.ProviderWebhooks.Receive)},
-		{"GET", "/", public, plain(handlers.Start(a.Health, a.Demo != nil))},
+		{"GET", "/", public, plain(handlers.Start(a.Health, a.ShowsDemo))},
 		{"GET", "/healthz", public, plain(a.Health.Alive)},
 		{"GET", "/readyz", public, plain(a.Health.Ready)},
 		{"GET", "/openapi.json", public, plain(handlers.OpenAPI)},

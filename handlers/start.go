@@ -18,8 +18,9 @@ var (
 	startStyle string
 )
 
-// Start is the page at /, for people who don't know yet what runs here: where to go, and whether the stores are there.
-func Start(health *Health, demo bool) Func {
+// Start is the page at /, for people who don't know yet what runs here: where to go, and whether the stores are there. demo says whether
+// the demo page is there for the one who asks.
+func Start(health *Health, demo func(*http.Request) bool) Func {
 	page := template.Must(template.New("start").Parse(startPage))
 	hash := sha256.Sum256([]byte(startStyle))
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
@@ -29,7 +30,7 @@ func Start(health *Health, demo bool) Func {
 			Style           template.CSS
 			Demo            bool
 			Postgres, Redis string
-		}{Style: template.CSS(startStyle), Demo: demo} //nolint:gosec // a file of this package
+		}{Style: template.CSS(startStyle), Demo: demo(c.Request)} //nolint:gosec // a file of this package
 		shown.Postgres, _ = health.postgres.text(c.Request.Context())
 		shown.Redis, _ = health.redis.text(c.Request.Context())
 		var body bytes.Buffer

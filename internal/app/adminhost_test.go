@@ -26,6 +26,10 @@ func TestAnOperatorsListenerAnswersNoPageOfAnotherSite(t *testing.T) {
 		{"its own host", "GET", "/debug/pprof/", "ops.payonce.example:9091", "", "", 204},
 		{"another site's page", "POST", "/simulator/faults", "localhost:9091", "Sec-Fetch-Site", "cross-site", 403},
 		{"an older browser's", "POST", "/simulator/faults", "localhost:9091", "Origin", "https://attacker.example", 403},
+		{"another site's picture", "GET", "/debug/pprof/profile", "localhost:9091", "Sec-Fetch-Site", "cross-site", 403},
+		{"a scraper's page", "GET", "/metrics", "localhost:9091", "Sec-Fetch-Site", "cross-site", 204},
+		{"its own host, in capitals", "GET", "/debug/pprof/", "Ops.Payonce.Example:9091", "", "", 204},
+		{"this machine's full name", "GET", "/debug/pprof/", "localhost.:9091", "", "", 204},
 		{"a page without an origin", "DELETE", "/simulator/faults", "localhost:9091", "Origin", "null", 403},
 		{"a program", "POST", "/simulator/faults", "localhost:9091", "", "", 204},
 	} {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -18,7 +19,7 @@ import (
 
 // announce prints where everything is, for people, and the one line that programs wait for.
 func (a *App) announce(ctx context.Context, out, errOut io.Writer, public, admin net.Addr) error {
-	base := "http://" + public.String()
+	base := "http://" + reached(public)
 	text := fmt.Sprintf(`payonce: a request that is sent twice happens once
 
   PostgreSQL  %s
@@ -30,7 +31,7 @@ func (a *App) announce(ctx context.Context, out, errOut io.Writer, public, admin
   Swagger UI  %s/swagger/index.html
   Problems    %s/problems
   Metrics     http://%s/metrics
-`, a.stores.postgresSource, a.redisLine(ctx), a.provider.source, base, a.demoLine(base), base, base, base, admin)
+`, a.stores.postgresSource, a.redisLine(ctx), a.provider.source, base, a.demoLine(base), base, base, base, reached(admin))
 	if a.Config.DatabaseURL == "" {
 		key, err := a.demoKey(ctx)
 		if err != nil {
@@ -54,8 +55,16 @@ Try it; send it twice and watch the second answer say Idempotent-Replayed: true
 		}
 	}
 	_, _ = io.WriteString(out, text)
-	_, _ = fmt.Fprintf(errOut, "admin listening on http://%s\nlistening on %s\n", admin, base)
+	_, _ = fmt.Fprintf(errOut, "admin listening on http://%s\nlistening on http://%s\n", admin, public)
 	return nil
+}
+
+// reached is an address under which a listener is reached from this machine: one that listens everywhere is at loopback, too.
+func reached(at net.Addr) string {
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return at.String()
 }
 
 // demoLine says where the demo page is; nothing where there is none.

@@ -70,6 +70,9 @@ func (a *App) openDemo(ctx context.Context) error {
 	return nil
 }
 
+// ShowsDemo reports whether the demo page is there for the one who asks.
+func (a *App) ShowsDemo(r *http.Request) bool { return a.Demo != nil && a.Demo.Shown(r) }
+
 // openPlain gives the plain service a database of its own beside the service's, and an account of its own at the provider. What was
 // opened stays open when the rest fails: it is asked for again then, and used.
 func (a *App) openPlain(ctx context.Context) (cfg naive.Config, err error) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -14,33 +15,44 @@ import (
 	"github.com/payonce/payonce/middleware"
 )
 
-// byProxy reports whether only a proxy adds such a header: then the one who asks is not on this machine, or not known to be.
+// byProxy reports whether only a proxy adds such a header: then the one who asks is not on this machine, or not known to be. The list is
+// of the usual ones and of the large networks'.
 func byProxy(header string) bool {
-	return strings.HasPrefix(header, "X-Forwarded-") || strings.HasPrefix(header, "Cf-") ||
-		slices.Contains([]string{"Forwarded", "Via", "X-Real-Ip", "True-Client-Ip", "X-Client-Ip", "X-Original-Forwarded-For"}, header)
-}
-
-// local lets requests through that a program on this machine has sent to this machine by name, straight, and for a page of this
-// machine, if for any. For all others the page does not exist. A proxy may replace Host and add no header: then HTTP/1.0, which no
-// browser speaks and older proxies do, or the Origin of the page gives it away.
-func (p *Page) local(c *gin.Context) {
-	origin := c.Request.Header.Get("Origin") // "null" passes here: it is a page's, but not ours (sameOrigin)
-	foreign := origin != "" && origin != "null" && !ofThisMachine(origin)
-	if !loopback(c.Request.Host) || !c.Request.ProtoAtLeast(1, 1) || foreign {
-		p.NotFound(c)
-		return
-	}
-	for name := range c.Request.Header {
-		if byProxy(name) {
-			p.NotFound(c)
-			return
+	for _, family := range []string{
+		"X-Forwarded", "X-Original-", "X-Envoy-", "X-Azure-", "X-Amzn-", "X-Cluster-", "Cf-", "Cloudfront-", "Fastly-", "Fly-", "Tailscale-",
+	} {
+		if strings.HasPrefix(header, family) {
+			return true
 		}
 	}
+	return slices.Contains([]string{"Forwarded", "Via", "X-Real-Ip", "True-Client-Ip", "X-Client-Ip", "Client-Ip", "Cdn-Loop"}, header)
 }
 
-func ofThisMachine(origin string) bool {
-	u, err := url.Parse(origin)
-	return err == nil && loopback(u.Host)
+// Shown reports whether the page is there for the one who asks: a program on this machine that asks it by name, straight, and for a page
+// of this machine, if for any. A proxy may replace Host and add no header: then HTTP/1.0, which no browser speaks and older proxies do,
+// or the Origin of the page gives it away.
+func (p *Page) Shown(r *http.Request) bool {
+	if !loopback(r.Host) || !r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	for name := range r.Header {
+		if byProxy(name) {
+			return false
+		}
+	}
+	for _, origin := range r.Header.Values("Origin") {
+		if u, err := url.Parse(origin); err != nil || u.User != nil || !loopback(u.Host) {
+			return false
+		}
+	}
+	return true
+}
+
+// local lets requests through for which the page is there.
+func (p *Page) local(c *gin.Context) {
+	if !p.Shown(c.Request) {
+		p.NotFound(c)
+	}
 }
 
 // loopback: a name that is made to point to this machine (DNS rebinding) stays in the Host header, and is none of these.
@@ -54,17 +66,24 @@ func loopback(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.IsLoopback()
 	}
-	name, _, _ := strings.Cut(host, ":")
-	return name == "localhost"
+	name, port, found := strings.Cut(host, ":")
+	if _, err := strconv.ParseUint(port, 10, 16); found && err != nil {
+		return false
+	}
+	return strings.EqualFold(strings.TrimSuffix(name, "."), "localhost")
 }
 
 // sameOrigin lets requests through that the page itself has sent, or a program that is no browser. Browsers say where a request
-// comes from: in Sec-Fetch-Site, older ones in Origin.
+// comes from: in Sec-Fetch-Site, older ones in Origin. For pages from elsewhere there is nothing here.
 func (p *Page) sameOrigin(c *gin.Context) {
-	site := c.Request.Header.Get("Sec-Fetch-Site")
-	foreign := site != "" && site != "same-origin" && site != "none" // none: typed by the user; never so for a POST
-	if err := http.NewCrossOriginProtection().Check(c.Request); err != nil || foreign {
-		p.Fail(c, problem.New(problem.CodeForbidden, "Only the demo page itself may ask here, not a page from elsewhere."))
+	for _, site := range c.Request.Header.Values("Sec-Fetch-Site") {
+		if site != "same-origin" && site != "none" { // none: typed by the user; never so for a POST
+			p.NotFound(c)
+			return
+		}
+	}
+	if http.NewCrossOriginProtection().Check(c.Request) != nil {
+		p.NotFound(c)
 	}
 }
 

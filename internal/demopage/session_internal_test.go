@@ -68,7 +68,7 @@ func TestOnlyLoopbackHostsAreThisMachine(t *testing.T) {
 	for host, want := range map[string]bool{
 		"127.0.0.1": true, "127.0.0.1:8080": true, "127.5.5.5:1": true, "localhost": true, "localhost:8080": true, "[::1]:8080": true, "[::1]": true,
 		"": false, "example.com": false, "localhost.example.com": false, "127.0.0.1.example.com:80": false, "192.168.0.1:8080": false, "0.0.0.0:8080": false,
-		"localhost.": false, "LOCALHOST": false, "2130706433": false,
+		"localhost.": true, "LOCALHOST:80": true, "2130706433": false, "localhost:": false, "localhost:80:example.com": false, "localhost:abc": false, "127.0.0.1]:80": false,
 	} {
 		if got := loopback(host); got != want {
 			t.Errorf("%q: got %t, want %t", host, got, want)

@@ -113,7 +113,7 @@ func TestTheDemoPageDoesNotExistWhereTheServiceIsNotAlone(t *testing.T) {
 		}
 	}
 	start := c.do("GET", "/", "")
-	if start.status != http.StatusOK || strings.Contains(start.body, "/demo") || !strings.Contains(start.body, `<dd class="up">up</dd>`) {
+	if start.status != http.StatusOK || strings.Contains(start.body, `href="demo"`) || !strings.Contains(start.body, `<dd class="up">up</dd>`) {
 		t.Errorf("the start page: got %d %s, want one without a way to the demo page", start.status, start.body)
 	}
 	s.Options.Env = map[string]string{"DEMO": "on"}
@@ -152,16 +152,20 @@ func refusesOthers(t *testing.T, c caller) {
 		"a network of proxies":        {"CF-Connecting-IP: 192.0.2.1", 404, 404},
 		"one that names the caller":   {"X-Real-IP: 192.0.2.1", 404, 404},
 		"a standard proxy":            {"Forwarded: for=192.0.2.1", 404, 404},
-		"another site's page":         {"Sec-Fetch-Site: cross-site", 200, 403},
+		"another site's page":         {"Sec-Fetch-Site: cross-site", 200, 404},
 		"an address that was typed":   {"Sec-Fetch-Site: none", 200, 201},
-		"a sibling":                   {"Sec-Fetch-Site: same-site", 200, 403},
+		"a sibling":                   {"Sec-Fetch-Site: same-site", 200, 404},
 		"a page from elsewhere":       {"Origin: https://attacker.example", 404, 404},
 		"its name at a port":          {"Origin: http://shop.example:8080", 404, 404},
-		"a page without an origin":    {"Origin: null", 200, 403},
-		"another port's page":         {"Origin: http://127.0.0.1:1", 200, 403},
+		"a page without an origin":    {"Origin: null", 404, 404},
+		"a page that hides in a name": {"Origin: http://attacker.example@127.0.0.1", 404, 404},
+		"a port that is none":         {"Host: localhost:80:attacker.example", 404, 404},
+		"a cloud's balancer":          {"X-Amzn-Trace-Id: Root=1-1", 404, 404},
+		"another port's page":         {"Origin: http://127.0.0.1:1", 200, 404},
 		"the page itself":             {"Sec-Fetch-Site: same-origin", 200, 201},
 		"a program, by another name":  {"Host: localhost:1", 200, 201},
 		"a program, over IPv6":        {"Host: [::1]", 200, 201},
+		"a program, by a full name":   {"Host: LocalHost.:8080", 200, 201},
 		"a program":                   {"Accept: */*", 200, 201},
 	} {
 		if got := c.do("GET", "/demo", "", test.header); got.status != test.page {
@@ -180,6 +184,12 @@ func refusesOthers(t *testing.T, c caller) {
 	}
 	if got := c.do("GET", "/demo/", "", "Accept: text/html"); got.status != http.StatusOK || !strings.Contains(got.body, "<html") {
 		t.Errorf("/demo/: got %d %s, want the page", got.status, got.body)
+	}
+	for host, want := range map[string]bool{"Accept: text/html": true, "Host: attacker.example": false} {
+		start := c.do("GET", "/", "", host)
+		if strings.Contains(start.body, `href="demo"`) != want {
+			t.Errorf("the start page, asked with %q, leads to the demo page: %t, want %t", host, !want, want)
+		}
 	}
 	policy := c.do("GET", "/demo", "").header.Get("Content-Security-Policy")
 	for _, part := range []string{"default-src 'none'", "frame-ancestors 'none'", "connect-src 'self'", "script-src 'self'", "style-src 'self'"} {
