@@ -15,6 +15,8 @@ type aim struct {
 var aims = []aim{
 	{firstOrder, plainOrder, 1.0},
 	{sealedOrder, firstOrder, 0},
+	{twoReplicas, firstOrder, 0},
+	{threeReplicas, firstOrder, 0},
 	{firstPayment, plainPayment, 0.8},
 	{firstPayment, plainPaymentAt, 0},
 	{replayMemory, edgeHandler, 0.85},

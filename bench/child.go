@@ -149,6 +149,17 @@ type gauges struct {
 	cpu            times
 }
 
+// add counts another server's figures, but for its processor time.
+func (g *gauges) add(other gauges) {
+	g.mallocs, g.bytes = g.mallocs+other.mallocs, g.bytes+other.bytes
+	for label, n := range other.outcomes {
+		g.outcomes[label] += n
+	}
+	for label, n := range other.redis {
+		g.redis[label] += n
+	}
+}
+
 // read asks the process for its figures.
 func (c *child) read(ctx context.Context) (gauges, error) {
 	text, err := c.get(ctx, "/metrics")

@@ -68,7 +68,7 @@ func (f *figures) turn(ctx context.Context, o options) (turn, error) {
 		return turn{}, err
 	}
 	result, used, err := load.Closed{
-		Address: f.server.address, Conns: o.conns, Warm: o.warm, Length: o.slice, Next: f.next, First: first, Most: most, Want: wanted(f.name),
+		Address: f.server.address, Beside: f.addresses(), Conns: o.conns, Warm: o.warm, Length: o.slice, Next: f.next, First: first, Most: most, Want: wanted(f.name),
 	}.Run(ctx)
 	f.spent(used)
 	if err != nil {
@@ -78,7 +78,9 @@ func (f *figures) turn(ctx context.Context, o options) (turn, error) {
 	if err != nil {
 		return turn{}, err
 	}
-	f.server.forgetLog()
+	for _, server := range f.servers() {
+		server.forgetLog()
+	}
 	if wrong := count(result.Wrong); float64(wrong) > tolerated*float64(result.Requests()) {
 		return turn{}, fmt.Errorf("of %d requests these were answered otherwise, by status: %v", result.Requests()+wrong, result.Wrong)
 	}
@@ -94,16 +96,30 @@ func (f *figures) turn(ctx context.Context, o options) (turn, error) {
 	}, nil
 }
 
-// figuresOf asks the server for its figures; the simulator keeps none.
-func (f *figures) figuresOf(ctx context.Context) (g gauges, err error) {
-	if f.name != simulatorAlone {
-		if g, err = f.server.read(ctx); err != nil {
+// servers are the replicas, of which most variants have one.
+func (f *figures) servers() []*child { return append([]*child{f.server}, f.replicas...) }
+
+// addresses are those of the replicas beside the first.
+func (f *figures) addresses() (list []string) {
+	for _, server := range f.replicas {
+		list = append(list, server.address)
+	}
+	return list
+}
+
+// figuresOf asks the servers for their figures; the simulator keeps none.
+func (f *figures) figuresOf(ctx context.Context) (gauges, error) {
+	g := gauges{outcomes: map[string]float64{}, redis: map[string]float64{}, cpu: f.stage.storesTimes()}
+	if f.name == simulatorAlone {
+		return g, nil
+	}
+	for _, server := range f.servers() {
+		one, err := server.read(ctx)
+		if err != nil {
 			return g, err
 		}
-	}
-	g.cpu = f.stage.storesTimes()
-	if f.name != simulatorAlone {
-		g.cpu.server = processorTime(f.server.cmd.Process.Pid)
+		g.add(one)
+		g.cpu.server += processorTime(server.cmd.Process.Pid)
 	}
 	return g, nil
 }

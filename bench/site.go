@@ -30,10 +30,11 @@ type site struct {
 	pass     string // makes first orders of one pass different from another's
 
 	service, baseline *child
-	sealed            *child // as service, with SEAL_RESPONSES; nil: not wanted
-	own, ownAlone     *child // a service of its own with payonce's middleware, with Redis and without; nil: not wanted
-	fiber, dbos       *child // services on other libraries; nil: not wanted
-	others            bool   // they are wanted
+	sealed            *child   // as service, with SEAL_RESPONSES; nil: not wanted
+	replicas          []*child // of the service, beside it
+	own, ownAlone     *child   // a service of its own with payonce's middleware, with Redis and without; nil: not wanted
+	fiber, dbos       *child   // services on other libraries; nil: not wanted
+	others            bool     // they are wanted
 	rows              *pgx.Conn
 	client            goredis.UniversalClient
 	gate              *redis.Cache
@@ -141,6 +142,13 @@ func (t *site) startBaseline(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	for range 2 {
+		replica, err := t.stage.child(ctx, "replica", "payonce", nil, t.env(t.database, t.redis, nil))
+		if err != nil {
+			return err
+		}
+		t.replicas = append(t.replicas, replica)
+	}
 	return t.startOwn(ctx)
 }
 
@@ -164,7 +172,7 @@ func (t *site) metered(ctx context.Context) (_ *site, m meters, err error) {
 		"RECOVERY_INTERVAL": "1m", "BASELINE_BODY": string(t.first),
 	})
 	copied := *t
-	copied.pass, copied.sealed, copied.own, copied.ownAlone, copied.fiber, copied.dbos = "counted", nil, nil, nil, nil, nil
+	copied.pass, copied.replicas, copied.sealed, copied.own, copied.ownAlone, copied.fiber, copied.dbos = "counted", nil, nil, nil, nil, nil, nil
 	if copied.service, err = t.stage.child(ctx, "metered service", "payonce", nil, env); err != nil {
 		return nil, m, err
 	}

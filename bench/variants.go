@@ -22,6 +22,8 @@ const (
 	plainPaymentAt = "plain payment, 1 transaction"
 	simulatorAlone = "simulator alone"
 	firstOrder     = "first order"
+	twoReplicas    = "first order, 2 replicas"
+	threeReplicas  = "first order, 3 replicas"
 	firstPayment   = "first payment"
 	sealedOrder    = "first order, sealed"
 	replayMemory   = "replay from L1"
@@ -31,12 +33,13 @@ const (
 
 // variant is one path through the service, or a baseline.
 type variant struct {
-	name    string
-	stage   *stage
-	server  *child
-	next    load.Source
-	outcome string // the label that the engine must give the requests; empty for baselines
-	guess   float64
+	name     string
+	stage    *stage
+	server   *child
+	replicas []*child // beside server
+	next     load.Source
+	outcome  string // the label that the engine must give the requests; empty for baselines
+	guess    float64
 	// reserve makes ready what n requests need and says which numbers they may have. It is not measured.
 	reserve func(ctx context.Context, n int) (first, most int, err error)
 	// spent hears how many of them were used.
@@ -69,6 +72,13 @@ func (t *site) payonceVariants() []*variant {
 	if t.sealed != nil {
 		variants = append(variants, t.fresh(sealedOrder, t.sealed, t.ordersAt(ordersPath, t.numbered("sealed"+t.pass)), idempotency.SourceFirst))
 	}
+	for i, name := range []string{twoReplicas, threeReplicas} {
+		if len(t.replicas) > i {
+			v := t.fresh(name, t.service, t.ordersAt(ordersPath, t.numbered(fmt.Sprintf("replicas%d%s", i, t.pass))), idempotency.SourceFirst)
+			v.replicas = t.replicas[:i+1]
+			variants = append(variants, v)
+		}
+	}
 	return variants
 }
 
@@ -91,7 +101,7 @@ func (t *site) baselineVariants() []*variant {
 // from PostgreSQL: after those the service looks every key up first, for a while.
 func inTurns(variants []*variant, only string) []*variant {
 	order := []string{
-		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, sealedOrder,
+		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, twoReplicas, threeReplicas, sealedOrder,
 		plainPayment, firstPayment, plainPaymentAt, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownAutocommit, ownProtectGORM, ownProtect,
 		ownNaive, otherFiber, otherTx, otherStep, ownPlainCall, ownCall, ownNaiveCall, otherExternal, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
 	}

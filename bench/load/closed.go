@@ -14,7 +14,8 @@ type Source func(b []byte, i int) []byte
 
 // Closed is load in a closed loop: each connection sends its next request as soon as it has the answer to the last one.
 type Closed struct {
-	Address string // HOST:PORT
+	Address string   // HOST:PORT
+	Beside  []string // more of them, which take turns with Address: each connection keeps to one
 	Conns   int
 	Warm    time.Duration // answers in the beginning are not counted
 	Length  time.Duration // of what is counted
@@ -26,7 +27,7 @@ type Closed struct {
 
 // Run sends until the time or the requests are over. Used says how many i were taken.
 func (l Closed) Run(ctx context.Context) (result Result, used int, err error) {
-	conns, err := dialAll(ctx, l.Address, l.Conns)
+	conns, err := dialAll(ctx, append([]string{l.Address}, l.Beside...), l.Conns)
 	if err != nil {
 		return Result{}, 0, err
 	}

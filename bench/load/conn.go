@@ -39,10 +39,11 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 	return &Conn{conn: conn, reader: bufio.NewReaderSize(conn, 4096)}, nil
 }
 
-func dialAll(ctx context.Context, address string, n int) ([]*Conn, error) {
+// dialAll opens n connections, to the addresses in turns.
+func dialAll(ctx context.Context, addresses []string, n int) ([]*Conn, error) {
 	conns := make([]*Conn, 0, n)
-	for range n {
-		conn, err := Dial(ctx, address)
+	for i := range n {
+		conn, err := Dial(ctx, addresses[i%len(addresses)])
 		if err != nil {
 			closeAll(conns)
 			return nil, err

@@ -17,7 +17,7 @@ type Copies struct {
 
 // Gather connects.
 func Gather(ctx context.Context, address string, n int, request []byte) (*Copies, error) {
-	conns, err := dialAll(ctx, address, n)
+	conns, err := dialAll(ctx, []string{address}, n)
 	if err != nil {
 		return nil, err
 	}

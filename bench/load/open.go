@@ -26,7 +26,7 @@ type Open struct {
 func (l Open) Run(ctx context.Context) (result Result, used int, err error) {
 	interval := time.Duration(float64(time.Second) / l.Rate)
 	planned := int(l.Length / interval)
-	conns, err := dialAll(ctx, l.Address, min(l.Conns, planned))
+	conns, err := dialAll(ctx, []string{l.Address}, min(l.Conns, planned))
 	if err != nil {
 		return Result{}, 0, err
 	}
