@@ -14,7 +14,7 @@ import (
 // once runs a request that changes something, under the operation's key until its outcome is known, and returns the key.
 func (c *Client) once(ctx context.Context, operation, method, path string, body, into any) (key string, _ error) {
 	if operation == "" {
-		return "", ErrNoOperation
+		return "", errUnnamed
 	}
 	text, err := encode(body)
 	if err != nil {

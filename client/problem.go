@@ -124,4 +124,6 @@ var (
 	ErrNoOperation = errors.New("payonce: no such operation")
 	// ErrProcessing means that the provider's word is not known yet. The payment or refund comes along as it is now.
 	ErrProcessing = errors.New("payonce: still being found out")
+
+	errUnnamed = fmt.Errorf("%w: the call names none", ErrNoOperation)
 )
