@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	payonce "github.com/payonce/payonce/client"
 	"github.com/payonce/payonce/test/proxy"
 	"github.com/payonce/payonce/test/service"
 )
@@ -136,6 +138,27 @@ func TestACorrectedRequestUnderTheSameKeyNeverDoubles(t *testing.T) {
 	shop.Get("/v1/orders").JSON(t, &all)
 	if len(all.Data) != 2 {
 		t.Errorf("got %d orders, want 2", len(all.Data))
+	}
+}
+
+// A request that the service refuses before it looks the key up is corrected by the Go client under the same key.
+func TestTheGoClientCorrectsABodyThatWasTooLarge(t *testing.T) {
+	t.Parallel()
+	running := service.Start(t, service.Options{})
+	_, apiKey := service.Merchant(t, running.Options.DatabaseURL)
+	var keys []string
+	client, err := payonce.New(running.URL(), apiKey, payonce.Options{Observe: func(a payonce.Attempt) { keys = append(keys, a.Key) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := payonce.CreateOrder{Amount: 1999, Currency: "EUR", Reference: strings.Repeat("x", 70_000)}
+	_, err = client.CreateOrder(t.Context(), "basket-1", large)
+	if problem, ok := errors.AsType[*payonce.Problem](err); !ok || problem.Code != "body-too-large" || problem.SafeNewKey {
+		t.Fatalf("got %v, want body-too-large", err)
+	}
+	order, err := client.CreateOrder(t.Context(), "basket-1", payonce.CreateOrder{Amount: 1999, Currency: "EUR"})
+	if err != nil || order.Amount != 1999 || len(keys) != 2 || keys[0] != keys[1] {
+		t.Errorf("got %+v, %v under the keys %q, want the order under one key", order, err, keys)
 	}
 }
 
