@@ -34,12 +34,10 @@ type answer struct {
 // maxAnswer bounds what is read of one answer, in bytes: far above a page of 100 of the largest documents.
 const maxAnswer = 64 << 20
 
-// send repeats a request until its outcome is known or a bound is reached. sure tells that every attempt before the last one
-// had an answer of the service: no copy of the request is still on its way.
-func (c *Client) send(ctx context.Context, r request) (_ *answer, sure bool, _ error) {
+// send repeats a request until its outcome is known or a bound is reached. sent is about the attempts before the last one.
+func (c *Client) send(ctx context.Context, r request) (_ *answer, sent copies, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opt.Elapsed)
 	defer cancel()
-	sure = true
 	for n := 1; ; n++ {
 		a := c.attempt(ctx, r)
 		again := a.again()
@@ -50,13 +48,16 @@ func (c *Client) send(ctx context.Context, r request) (_ *answer, sure bool, _ e
 		c.observe(r, n, a, pause)
 		if !again {
 			if a.problem != nil {
-				return nil, sure, a.problem
+				return nil, sent, a.problem
 			}
-			return a, sure, nil
+			return a, sent, nil
 		}
-		sure = sure && a.problem != nil && a.problem.Code != ""
+		sent = max(sent, pastCopies)
+		if a.problem == nil || a.problem.Code == "" {
+			sent = openCopies
+		}
 		if pause == 0 || !sleep(ctx, pause) {
-			return nil, sure, c.undecided(ctx, r, n, a)
+			return nil, sent, c.undecided(ctx, r, n, a)
 		}
 	}
 }

@@ -207,6 +207,9 @@ func TestANewClientIsRefusedWhatCannotBeMeant(t *testing.T) {
 		{"https://pay.example/?a=b", "sk", payonce.Options{}},
 		{"https://pay.example", "", payonce.Options{}},
 		{"https://pay.example", "sk\n", payonce.Options{}},
+		{"https://pay.example", "sk\x00", payonce.Options{}},
+		{"https://pay.example", "sk\x7f", payonce.Options{}},
+		{"https://pay.example", "sk\u00a0", payonce.Options{}},
 		{"https://pay.example", "sk", payonce.Options{Wait: time.Minute}},
 	} {
 		if _, err := payonce.New(test.base, test.key, test.opt); err == nil {

@@ -51,8 +51,9 @@ func New(baseURL, apiKey string, opt Options) (*Client, error) {
 		// Without its text: it may hold a password.
 		return nil, errors.New("payonce: the base URL has to be http(s)://host, without query and fragment")
 	}
-	if apiKey == "" || strings.ContainsAny(apiKey, " \r\n") {
-		return nil, errors.New("payonce: the API key is empty or has white space in it")
+	if apiKey == "" || strings.ContainsFunc(apiKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		// Without its text: it is a secret.
+		return nil, errors.New("payonce: the API key is empty, or has white space or characters in it that are not visible ASCII")
 	}
 	opt = opt.withDefaults()
 	if opt.Wait >= opt.Timeout {

@@ -15,8 +15,9 @@
 //     is an [*UnknownOutcomeError], the key stays in the store, and the same call later goes on where this one ended.
 //   - After a success the key stays, so that calling again gets the first answer and does nothing again.
 //   - After a refusal the key is released when the answer shows that nothing happened and that nothing will: then the next
-//     call of the operation draws a new one, and may send other values. Until then a call with other values is refused
-//     with [ErrOtherRequest], and [Client.GiveUp] ends the operation at the server first.
+//     call of the operation draws a new one, and may send other values. After a refusal that came before the server looked
+//     the key up, the key stays, and the next call may send other values under it. In all other cases a call with other
+//     values is refused with [ErrOtherRequest], and [Client.GiveUp] ends the operation at the server first.
 //
 // So two keys never stand for one operation while the outcome of the first is unknown.
 //
@@ -29,6 +30,8 @@
 //	402, and 410 idempotency-key-canceled            refused; the key is released
 //	another refusal with safe_new_key: true          refused; the key is released unless an earlier copy of the request had
 //	                                                 no answer: that one may still arrive
+//	400, 401, 403, 405, 413, 415 of the service      refused; the key stays, and takes corrected values unless an earlier
+//	                                                 copy may have happened
 //	another refusal, or a redirect                   refused; the key stays
 //
 // Pauses have full jitter: a random part of a time that doubles with each attempt, on top of Retry-After. Every request that

@@ -21,6 +21,9 @@ var _ Store = (*FileStore)(nil)
 
 // NewFileStore keeps keys in a folder, which it makes when it is not there.
 func NewFileStore(folder string) (*FileStore, error) {
+	if folder == "" {
+		return nil, errors.New("payonce: the folder of the keys has no name; is a setting missing?")
+	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("payonce: the folder of the keys: %w", err)
 	}

@@ -64,6 +64,9 @@ func (c *Client) CancelKey(ctx context.Context, key string) (*KeyCancellation, e
 // when both are certain the key is released, so that the operation may begin anew with other values. While the provider's
 // word is awaited the error is [ErrProcessing]; what can't be undone is a [*Problem], and then the key stays.
 func (c *Client) GiveUp(ctx context.Context, operation string) (*KeyCancellation, error) {
+	if operation == "" {
+		return nil, errUnnamed
+	}
 	done, err := c.running.enter(ctx, operation)
 	if err != nil {
 		return nil, err
@@ -74,7 +77,7 @@ func (c *Client) GiveUp(ctx context.Context, operation string) (*KeyCancellation
 		return nil, fmt.Errorf("payonce: find the key of %q: %w", operation, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%w: %q", ErrNoOperation, operation)
+		return nil, fmt.Errorf("%w: the store has no key of %q", ErrNoOperation, operation)
 	}
 	out, err := c.CancelKey(ctx, entry.Key)
 	if err != nil {

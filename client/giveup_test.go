@@ -33,8 +33,10 @@ func TestGivingUpFreesTheOperation(t *testing.T) {
 		if _, err := c.CreateOrder(t.Context(), "basket-1", other); err != nil || s.requests()[0].key == unknown.Key {
 			t.Errorf("other values after it: got %v under %s", err, s.requests()[0].key)
 		}
-		if _, err := c.GiveUp(t.Context(), "basket-9"); !errors.Is(err, payonce.ErrNoOperation) {
-			t.Errorf("what was never begun: got %v, want ErrNoOperation", err)
+		for operation, why := range map[string]string{"basket-9": `no key of "basket-9"`, "": "names none"} {
+			if _, err := c.GiveUp(t.Context(), operation); !errors.Is(err, payonce.ErrNoOperation) || !strings.Contains(err.Error(), why) {
+				t.Errorf("what was never begun: got %v, want ErrNoOperation and %q", err, why)
+			}
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 // once runs a request that changes something, under the operation's key until its outcome is known, and returns the key.
 func (c *Client) once(ctx context.Context, operation, method, path string, body, into any) (key string, _ error) {
 	if operation == "" {
-		return "", ErrNoOperation
+		return "", errUnnamed
 	}
 	text, err := encode(body)
 	if err != nil {
@@ -25,30 +25,79 @@ func (c *Client) once(ctx context.Context, operation, method, path string, body,
 		return "", err
 	}
 	defer done()
-	fresh := Entry{Key: rand.Text(), Request: digest(method, path, text)}
-	entry, err := c.opt.Store.Claim(ctx, operation, fresh)
+	claim, err := c.claim(ctx, operation, digest(method, path, text))
 	if err != nil {
-		return "", fmt.Errorf("payonce: keep the key of %q: %w", operation, err) // nothing was sent
+		return "", err // nothing was sent
 	}
-	if entry.Request != fresh.Request {
-		return "", fmt.Errorf("%w: %q", ErrOtherRequest, operation)
-	}
-	answer, sure, err := c.send(ctx, request{operation: operation, method: method, path: path, key: entry.Key, body: text})
+	answer, sent, err := c.send(ctx, request{operation: operation, method: method, path: path, key: claim.key, body: text})
 	if err != nil {
-		sure = sure && entry.Key == fresh.Key // of an earlier call nothing is known
-		return "", c.refused(ctx, operation, entry.Key, sure, err)
+		claim.sent = max(claim.sent, sent)
+		return "", c.refused(ctx, operation, claim, err)
 	}
-	return entry.Key, decode(answer.body, into)
+	return claim.key, decode(answer.body, into)
 }
 
-// refused releases the key when the refusal makes a new one safe.
-func (c *Client) refused(ctx context.Context, operation, key string, sure bool, err error) error {
+// copies says what is known of the copies of a request that were sent under its key before the last one.
+type copies int
+
+const (
+	noCopies   copies = iota // there are none, or only those that were refused before the server looked the key up
+	pastCopies               // each had an answer of the service: none is still on its way
+	openCopies               // of one nothing is known: it may have happened, and it may still arrive
+)
+
+// claim is the key under which a call sends its request.
+type claim struct {
+	key   string
+	fresh bool // drawn by this call
+	sent  copies
+}
+
+func (c *Client) claim(ctx context.Context, operation, request string) (claim, error) {
+	fresh := Entry{Key: rand.Text(), Request: request}
+	kept, err := c.opt.Store.Claim(ctx, operation, fresh)
+	free := err == nil && kept.Request == ""
+	if free {
+		kept, err = c.replace(ctx, operation, Entry{Key: kept.Key, Request: request})
+	}
+	if err != nil {
+		return claim{}, fmt.Errorf("payonce: keep the key of %q: %w", operation, err)
+	}
+	if kept.Request != request {
+		return claim{}, fmt.Errorf("%w: %q", ErrOtherRequest, operation)
+	}
+	if kept.Key == fresh.Key || free {
+		return claim{kept.Key, kept.Key == fresh.Key, noCopies}, nil
+	}
+	return claim{kept.Key, false, openCopies}, nil
+}
+
+// replace changes what is kept of a key. When another program claims the operation in between, that one's entry is returned.
+func (c *Client) replace(ctx context.Context, operation string, entry Entry) (Entry, error) {
+	if err := c.opt.Store.Release(ctx, operation, entry.Key); err != nil {
+		return Entry{}, err
+	}
+	return c.opt.Store.Claim(ctx, operation, entry)
+}
+
+// refused releases the key when the refusal makes a new one safe. When it shows only that this call did nothing, the key stays
+// and becomes free for other values: a program that shares the store may have sent it too, and of two requests under one key
+// the server executes one.
+func (c *Client) refused(ctx context.Context, operation string, claim claim, err error) error {
 	problem, ok := err.(*Problem) //nolint:errorlint // not the one that an unknown outcome wraps
-	if !ok || !problem.SafeNewKey || (!sure && !problem.final()) {
+	if !ok {
 		return err
 	}
-	// Also when the caller has gone: what was learned is lost otherwise.
-	if failed := c.opt.Store.Release(context.WithoutCancel(ctx), operation, key); failed != nil {
+	ctx = context.WithoutCancel(ctx) // also when the caller has gone: what was learned is lost otherwise
+	safe := problem.SafeNewKey && claim.sent != openCopies
+	var failed error
+	switch {
+	case problem.final() || (safe && claim.fresh):
+		failed = c.opt.Store.Release(ctx, operation, claim.key)
+	case safe || (problem.beforeKey() && claim.sent == noCopies):
+		_, failed = c.replace(ctx, operation, Entry{Key: claim.key})
+	}
+	if failed != nil {
 		return fmt.Errorf("%w (and its key could not be released: %w)", err, failed)
 	}
 	return err

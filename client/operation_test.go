@@ -93,6 +93,59 @@ func TestAKeyChangesOnlyWhenARefusalShowsThatANewOneIsSafe(t *testing.T) {
 	}
 }
 
+// What is refused before the server looks the key up did nothing, so the next values go under the same key. By then another
+// client has been started: what is known is in the store.
+func TestACorrectedRequestGoesUnderTheKeyThatTheServerHasNotLookedUp(t *testing.T) {
+	t.Parallel()
+	tooLarge := says(413, `{"code":"body-too-large","retryable":false,"safe_new_key":false}`)
+	for name, test := range map[string]struct {
+		calls   [][]answer // each call has the same values but the last
+		allowed bool
+	}{
+		"a body that is too large":           {[][]answer{{tooLarge}}, true},
+		"twice":                              {[][]answer{{tooLarge}, {tooLarge}}, true},
+		"a media type":                       {[][]answer{{says(415, `{"code":"unsupported-media-type"}`)}}, true},
+		"no API key":                         {[][]answer{{says(401, `{"code":"unauthorized"}`)}}, true},
+		"no API key, then a wrong value":     {[][]answer{{says(401, `{"code":"unauthorized"}`)}, {wrong}}, true},
+		"a scope":                            {[][]answer{{says(403, `{"code":"forbidden"}`)}}, true},
+		"a method":                           {[][]answer{{says(405, `{"code":"method-not-allowed"}`)}}, true},
+		"what cannot be read":                {[][]answer{{says(400, `{"code":"malformed-request"}`)}}, true},
+		"behind a lost answer":               {[][]answer{{lost, tooLarge}}, false},
+		"behind one that may have happened":  {[][]answer{{inFlight, tooLarge}}, false},
+		"behind a call without an outcome":   {[][]answer{{lost, lost, lost}, {tooLarge}}, false},
+		"before a call without an outcome":   {[][]answer{{tooLarge}, {lost, lost, lost}}, false},
+		"before a lost answer and a refusal": {[][]answer{{tooLarge}, {lost, wrong}}, false},
+		"before a success":                   {[][]answer{{tooLarge}, {created}}, false},
+		"a gateway's limit":                  {[][]answer{{says(413, `<html>`, "Content-Type", "text/html")}}, false},
+		"a reused key":                       {[][]answer{{says(422, `{"code":"idempotency-key-reused"}`)}}, false},
+		"an expired key":                     {[][]answer{{says(410, `{"code":"idempotency-key-expired"}`)}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, opt, key := script(created), payonce.Options{Attempts: 3, Store: payonce.NewMemoryStore()}, ""
+				for _, answers := range test.calls {
+					s.then(answers...)
+					_, _ = client(t, s, opt).CreateOrder(t.Context(), "basket-1", order) // what becomes of it is the other tests'
+					if got := s.requests()[0].key; key == "" {
+						key = got
+					} else if got != key {
+						t.Errorf("got the key %s after %s", got, key)
+					}
+				}
+				s.then(created)
+				_, err := client(t, s, opt).CreateOrder(t.Context(), "basket-1", other)
+				if allowed := err == nil; allowed != test.allowed || (!allowed && !errors.Is(err, payonce.ErrOtherRequest)) {
+					t.Fatalf("other values: got %v, want them accepted: %t", err, test.allowed)
+				}
+				if test.allowed && s.requests()[0].key != key {
+					t.Errorf("got the key %s, want %s again", s.requests()[0].key, key)
+				}
+			})
+		})
+	}
+}
+
 // A program that starts anew knows nothing of what its requests of before met.
 func TestAKeyOfBeforeARestartIsNotReleasedByARefusal(t *testing.T) {
 	t.Parallel()

@@ -77,6 +77,19 @@ func (p *Problem) Link(rel string) string {
 // final: the answer says itself that nothing happened under the key and that nothing will, whatever was sent before.
 func (p *Problem) final() bool { return p.Code == CodePaymentDeclined || p.Code == CodeKeyCanceled }
 
+// beforeKey: the service refused the request before it looked its key up, or found no record of it: this copy did nothing.
+func (p *Problem) beforeKey() bool {
+	if p.Code == "" || p.Retryable {
+		return false
+	}
+	switch p.Status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed,
+		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return true
+	}
+	return false
+}
+
 // readProblem reads a refusal; what is no problem document of payonce's becomes one without a code.
 func readProblem(status int, header http.Header, body []byte) *Problem {
 	p := &Problem{}
@@ -117,11 +130,13 @@ func (e *UnknownOutcomeError) Error() string {
 func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
 
 var (
-	// ErrOtherRequest means that the operation was begun with other values, and was not refused so that a new key is safe. Send
+	// ErrOtherRequest means that the operation was begun with other values, which may have happened or may still happen. Send
 	// those again, give the operation up with [Client.GiveUp], or name another operation when it is another thing to do.
 	ErrOtherRequest = errors.New("payonce: the operation was begun with another request")
 	// ErrNoOperation means that a call named no operation, or that the store knows no key of the one that it named.
 	ErrNoOperation = errors.New("payonce: no such operation")
 	// ErrProcessing means that the provider's word is not known yet. The payment or refund comes along as it is now.
 	ErrProcessing = errors.New("payonce: still being found out")
+
+	errUnnamed = fmt.Errorf("%w: the call names none", ErrNoOperation)
 )

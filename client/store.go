@@ -8,7 +8,7 @@ import (
 // Entry is what is kept of an operation.
 type Entry struct {
 	Key     string `json:"key"`     // the Idempotency-Key of all its requests
-	Request string `json:"request"` // stands for the request: another one gets another text
+	Request string `json:"request"` // stands for the request: another one gets another text; empty while the key is free for any
 }
 
 // Store keeps the key of each operation. A table with the operation as its primary key makes one: Claim is an INSERT ... ON

@@ -3,6 +3,7 @@ package payonce_test
 import (
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -64,6 +65,13 @@ func TestStoresKeepOneKeyPerOperation(t *testing.T) {
 			t.Errorf("files are left: %v, %v", left, err)
 		}
 	})
+}
+
+func TestAFileStoreWithoutAFolderSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	if _, err := payonce.NewFileStore(""); err == nil || !strings.Contains(err.Error(), "the folder of the keys has no name") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestAFileStoreThatIsDamagedFailsInsteadOfForgetting(t *testing.T) {

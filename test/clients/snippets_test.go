@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	payonce "github.com/payonce/payonce/client"
 	"github.com/payonce/payonce/test/proxy"
 	"github.com/payonce/payonce/test/service"
 )
@@ -22,34 +24,51 @@ type snippet struct {
 	again    string // what a second run says
 }
 
-// Each snippet pays one order while its first two answers are lost, and then once more, as a program does that was started again.
-func TestTheGuidesSnippetsPayOnceWhileAnswersAreLost(t *testing.T) {
-	t.Parallel()
-	w := open(t)
-	for _, s := range []snippet{
+func snippets() []snippet {
+	return []snippet{
 		{"sh", "pay.sh", []string{"sh", "-eu", "pay.sh"}, []string{"sh", "curl"}, "succeeded"},
 		{"js", "pay.mjs", []string{"node", "pay.mjs"}, []string{"node"}, "has a payment already"}, // its key ended with the process; the order doesn't
 		{"python", "pay.py", []string{"python3", "pay.py"}, []string{"python3"}, "succeeded"},
 		{"java", "Pay.java", []string{"java", "Pay.java"}, []string{"java"}, "succeeded"},
-	} {
+	}
+}
+
+// save writes the block into a new folder.
+func (s snippet) save(t *testing.T) (folder string) {
+	t.Helper()
+	needsPrograms(t, s.programs...)
+	folder = t.TempDir()
+	write(t, filepath.Join(folder, s.file), block(t, s.language))
+	if s.language == "js" {
+		module(t, folder)
+	}
+	return folder
+}
+
+func (s snippet) run(t *testing.T, folder, url, apiKey, order string) (string, error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), s.command[0], s.command[1:]...)
+	c.Dir = folder
+	c.Env = append(os.Environ(), "PAYONCE_URL="+url, "PAYONCE_KEY="+apiKey, "ORDER="+order, "NO_PROXY=*", "no_proxy=*")
+	output, err := c.CombinedOutput()
+	return string(output), err
+}
+
+// Each snippet pays one order while its first two answers are lost, and then once more, as a program does that was started again.
+func TestTheGuidesSnippetsPayOnceWhileAnswersAreLost(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for _, s := range snippets() {
 		t.Run(s.language, func(t *testing.T) {
 			t.Parallel()
-			needsPrograms(t, s.programs...)
+			folder := s.save(t)
 			merchant, apiKey := service.Merchant(t, w.replicas[0].Options.DatabaseURL)
 			shop := w.replicas[0].Client(apiKey).Of(merchant)
 			order := shop.CreateOrder()
-			folder := t.TempDir()
-			write(t, filepath.Join(folder, s.file), block(t, s.language))
-			if s.language == "js" {
-				module(t, folder)
-			}
 			lost := w.door.Arm(proxy.Fault{Kind: proxy.CutReply, Times: 2, Match: "Bearer " + apiKey})
 			for _, want := range []string{"succeeded", s.again} {
-				c := exec.CommandContext(t.Context(), s.command[0], s.command[1:]...)
-				c.Dir = folder
-				c.Env = append(os.Environ(), "PAYONCE_URL="+w.door.URL(), "PAYONCE_KEY="+apiKey, "ORDER="+order, "NO_PROXY=*", "no_proxy=*")
-				output, err := c.CombinedOutput()
-				if err != nil || !strings.Contains(string(output), want) {
+				output, err := s.run(t, folder, w.door.URL(), apiKey, order)
+				if err != nil || !strings.Contains(output, want) {
 					t.Fatalf("%v\n%s\nwant %q", err, output, want)
 				}
 			}
@@ -136,6 +155,27 @@ func TestACorrectedRequestUnderTheSameKeyNeverDoubles(t *testing.T) {
 	shop.Get("/v1/orders").JSON(t, &all)
 	if len(all.Data) != 2 {
 		t.Errorf("got %d orders, want 2", len(all.Data))
+	}
+}
+
+// A request that the service refuses before it looks the key up is corrected by the Go client under the same key.
+func TestTheGoClientCorrectsABodyThatWasTooLarge(t *testing.T) {
+	t.Parallel()
+	running := service.Start(t, service.Options{})
+	_, apiKey := service.Merchant(t, running.Options.DatabaseURL)
+	var keys []string
+	client, err := payonce.New(running.URL(), apiKey, payonce.Options{Observe: func(a payonce.Attempt) { keys = append(keys, a.Key) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := payonce.CreateOrder{Amount: 1999, Currency: "EUR", Reference: strings.Repeat("x", 70_000)}
+	_, err = client.CreateOrder(t.Context(), "basket-1", large)
+	if problem, ok := errors.AsType[*payonce.Problem](err); !ok || problem.Code != "body-too-large" || problem.SafeNewKey {
+		t.Fatalf("got %v, want body-too-large", err)
+	}
+	order, err := client.CreateOrder(t.Context(), "basket-1", payonce.CreateOrder{Amount: 1999, Currency: "EUR"})
+	if err != nil || order.Amount != 1999 || len(keys) != 2 || keys[0] != keys[1] {
+		t.Errorf("got %+v, %v under the keys %q, want the order under one key", order, err, keys)
 	}
 }
 
