@@ -2,14 +2,12 @@
 //
 // Its Idempotency-Key is kept in sessionStorage before anything is sent. Every copy of the request is sent under it, until the
 // outcome is known. It changes only when the body changes or the outcome is final, and never while the outcome is unknown.
-// For browsers and Node 18 or newer; it needs nothing else. A secret API key has no place in a browser: let the page send to
+// For browsers and Node 20 or newer; it needs nothing else. A secret API key has no place in a browser: let the page send to
 // your own server, which passes Idempotency-Key on.
 
 const FINAL = new Set(["payment-declined", "idempotency-key-canceled"]); // nothing happened, and nothing will, whatever was sent
 const GATEWAY_AGAIN = new Set([408, 425, 429]); // a gateway's word about itself, which passes
 const ENDED = new Set(["failed", "canceled", "expired"]); // payments that took no money
-
-const webcrypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto; // Node 18 has no global one
 
 /** A refusal. `code` is empty when it was not payonce's own (a gateway's, say). */
 export class Problem extends Error {
@@ -279,7 +277,7 @@ function sleep(ms, signal) {
 
 /** 128 random bits. Not randomUUID, which browsers have on secure pages only. */
 function newKey() {
-  return Array.from(webcrypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** JSON with sorted members, so that the same values are the same request. */
