@@ -104,10 +104,12 @@ export function memoryStorage(): KeyStorage;
 export class CheckoutAttempt<Body = unknown, T = Record<string, unknown>> {
   constructor(options: Options);
   readonly key: string | null;
+  /** Null also after a refusal for which the key was not looked up (401, 413, say): a corrected body gets the same key. */
   readonly pending: Body | null;
   submit(body: Body, options?: { signal?: AbortSignal }): Promise<Answer<T>>;
   resume(options?: { signal?: AbortSignal }): Promise<Answer<T> | null>;
   finish(): void;
+  /** A submit() that is on its way ends with UnknownOutcome; one that is called meanwhile waits. */
   giveUp(options?: { signal?: AbortSignal }): Promise<Canceled | null>;
   follow(answer: Answer<T>, options?: { url?: string; signal?: AbortSignal }): Promise<T>;
 }
