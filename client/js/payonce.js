@@ -15,11 +15,11 @@ const BEFORE_THE_KEY = new Set([ // refusals for which the service did not look 
 
 /** A refusal. `code` is empty when it was not payonce's own (a gateway's, say). */
 export class Problem extends Error {
-  constructor(status, document, retryAfter) {
-    super(`${status} ${document.code ?? ""} ${document.detail ?? ""}`.trim());
+  constructor(status, document, retryAfter = 0) {
+    super([String(status), document.code, document.detail].filter(Boolean).join(" "));
     this.name = "Problem";
     this.status = status;
-    this.code = document.code ?? "";
+    this.code = typeof document.code === "string" ? document.code : "";
     this.retryable = document.retryable === true;
     this.safeNewKey = document.safe_new_key === true;
     this.document = document;
@@ -57,6 +57,8 @@ export function memoryStorage() {
 }
 
 const defaults = { headers: {}, wait: 10, timeout: 30_000, attempts: 10, elapsed: 120_000, pause: 200, maxPause: 5_000 };
+const least = { wait: 0, timeout: 1, attempts: 1, elapsed: 1, pause: 0, maxPause: 0 };
+const MOST = 2 ** 31 - 1; // a timer that is longer ends at once
 
 // What is kept under a name: the key; text, the body; open, whether its outcome may be unknown; and reached, the calls of which
 // a request may have reached the key's record at the service. 0: all were refused before that, so a corrected body may have the key.
@@ -68,10 +70,11 @@ export class CheckoutAttempt {
   #givingUp = null; // a promise, meanwhile
 
   constructor(options) {
-    this.#options = { ...defaults, fetch: (...args) => globalThis.fetch(...args), ...options };
-    if (!options?.name || !options.url) throw new TypeError("a checkout attempt needs a name, for what is bought, and a url");
-    if (this.#options.wait * 1000 >= this.#options.timeout) throw new TypeError("timeout has to be longer than wait");
-    this.#options.storage ??= globalThis.sessionStorage ?? memoryStorage();
+    const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
+    this.#options = { ...defaults, ...given };
+    check(this.#options);
+    this.#options.fetch ??= (...args) => globalThis.fetch(...args);
+    this.#options.storage ??= pageStorage() ?? memoryStorage();
   }
 
   /** The key that the present body has; null before the first submit. */
@@ -130,7 +133,7 @@ export class CheckoutAttempt {
   /** Reads what an answer points at until the provider's word is known (202). A payment that took no money frees the key. */
   async follow(answer, { url, signal } = {}) {
     if (!url && !answer.location) throw new TypeError("the answer points at nothing; give follow() a url");
-    const at = url ?? new URL(answer.location, new URL(this.#options.url, globalThis.location?.href)).href;
+    const at = url ?? new URL(answer.location, new URL(this.#options.url, base())).href;
     const known = (it) => it.status !== "processing" && !(it.status === "pending" && it.status_reason === "outcome_unknown");
     const resource = await this.#poll(at, (it) => known(it) || it.status_reason === "needs_review", signal); // a person takes longer
     if (ENDED.has(resource.status)) this.#forget(answer.key);
@@ -158,6 +161,8 @@ export class CheckoutAttempt {
   async #submit(text, signal) {
     const differs = () => unknown(this.#load()) && this.#load().text !== text;
     if (differs() && this.#options.keysUrl) await this.#giveUp(signal); // the customer wants something else now
+    const { headers } = this.#options;
+    const first = typeof headers === "function" ? await this.#headers() : sendable(headers); // when it throws, no key is kept
     if (differs()) throw new OtherRequest(this.pending);
     let kept = this.#load();
     if (kept && kept.text !== text && kept.reached !== 0) kept = null; // its outcome is known: this is another purchase
@@ -165,7 +170,7 @@ export class CheckoutAttempt {
     this.#save(kept); // before anything is sent; after a success it stays known
     let sent;
     try {
-      sent = await this.#send({ method: "POST", url: this.#options.url, key: kept.key, text, signal });
+      sent = await this.#send({ method: "POST", url: this.#options.url, key: kept.key, text, signal }, first);
     } catch (error) {
       this.#learn(kept.key, error);
       throw error;
@@ -183,13 +188,15 @@ export class CheckoutAttempt {
   }
 
   /** Repeats one request under its key until its outcome is known or a bound is reached. */
-  async #send(request) {
+  async #send(request, headers) {
     const { attempts, elapsed, onAttempt } = this.#options;
     const end = Date.now() + elapsed;
     let sure = true; // every copy so far had an answer of the service: none is still on its way
     for (let n = 1; ; n++) {
-      const { answer, error } = await this.#attempt(request, end);
-      onAttempt?.({ ...request, number: n, status: answer?.status ?? error.status ?? 0, replayed: answer?.replayed ?? false, error });
+      headers = n === 1 ? (headers ?? (await this.#headers())) : undefined; // later ones are part of an attempt that may fail
+      const { answer, error } = await this.#attempt(request, end, headers);
+      const seen = { ...request, number: n, status: answer?.status ?? error.status ?? 0, replayed: answer?.replayed ?? false, error };
+      (async () => onAttempt?.(seen))().catch((thrown) => console.error(thrown)); // an observer's mistake changes no outcome
       if (answer) return { answer };
       if (error instanceof Problem && !again(error)) throw Object.assign(error, { sure, first: n === 1 });
       sure &&= error instanceof Problem && error.code !== "";
@@ -200,8 +207,8 @@ export class CheckoutAttempt {
   }
 
   /** Sends a request once: {answer}, or {error}. */
-  async #attempt({ method, url, key, text, signal }, end) {
-    const { fetch, headers, wait, timeout } = this.#options;
+  async #attempt({ method, url, key, text, signal }, end, headers) {
+    const { fetch, wait, timeout } = this.#options;
     const { stop, signal: stopped, release } = stopper(signal);
     const timer = setTimeout(() => stop(new Error("no answer in time")), Math.max(0, Math.min(timeout, end - Date.now())));
     try {
@@ -211,7 +218,7 @@ export class CheckoutAttempt {
           Accept: "application/json, application/problem+json",
           ...(text !== undefined && { "Content-Type": "application/json" }),
           ...(key && { "Idempotency-Key": key, Prefer: `wait=${wait}` }),
-          ...(typeof headers === "function" ? await headers() : headers),
+          ...(headers ?? (await this.#headers())),
         },
       });
       return await read(response);
@@ -221,6 +228,11 @@ export class CheckoutAttempt {
       clearTimeout(timer);
       release();
     }
+  }
+
+  async #headers() {
+    const { headers } = this.#options;
+    return sendable(typeof headers === "function" ? await headers() : headers);
   }
 
   /** Reads until it is known. */
@@ -246,7 +258,15 @@ export class CheckoutAttempt {
 
   #load() {
     const text = this.#options.storage.getItem(this.#slot);
-    return text ? JSON.parse(text) : null;
+    if (!text) return null;
+    try {
+      const kept = JSON.parse(text);
+      JSON.parse(kept.text);
+      if (typeof kept.key === "string") return kept;
+    } catch {
+      // another program's
+    }
+    throw new Error(`what the storage has under ${this.#slot} is no key; look at it before you remove it: it may hide a payment`);
   }
 
   #save(kept) {
@@ -262,6 +282,52 @@ export class CheckoutAttempt {
   #forget(key = this.key) {
     if (this.key === key) this.#options.storage.removeItem(this.#slot);
   }
+}
+
+/** Throws a TypeError for options that can't be meant: found later, they would look like lost answers. */
+function check(options) {
+  const { name, url, keysUrl, fetch, wait, timeout, attempts } = options;
+  if (!name || !url) throw new TypeError("a checkout attempt needs a name, for what is bought, and a url");
+  for (const [option, low] of Object.entries(least)) {
+    const value = options[option];
+    if (typeof value !== "number" || !(value >= low && value <= MOST)) throw new TypeError(`${option} has to be a number from ${low} to ${MOST}`);
+  }
+  if (!Number.isInteger(wait) || !Number.isInteger(attempts)) throw new TypeError("wait and attempts have to be whole numbers");
+  if (wait * 1000 >= timeout) throw new TypeError("timeout has to be longer than wait");
+  if (fetch && typeof fetch !== "function") throw new TypeError("fetch has to be a function");
+  for (const it of keysUrl ? [url, keysUrl] : [url]) {
+    if (!reachable(it, fetch)) throw new TypeError(`${it} is no address that can be sent to`);
+  }
+}
+
+/** Whether fetch sends to an address at all. A fetch of your own may know what it is relative to, and other schemes. */
+function reachable(url, ownFetch) {
+  try {
+    const { protocol, username, password } = new URL(url, base() ?? (ownFetch && "https://localhost"));
+    return !username && !password && (ownFetch || protocol === "https:" || protocol === "http:");
+  } catch {
+    return false;
+  }
+}
+
+/** What an address is relative to; undefined outside of a browser. */
+function base() {
+  return globalThis.document?.baseURI ?? globalThis.location?.href;
+}
+
+/** A page's sessionStorage. Not Node's (25 and newer), which is one for all customers of a process, and ends with it. */
+function pageStorage() {
+  try {
+    return globalThis.document && globalThis.sessionStorage;
+  } catch {
+    return undefined; // blocked by the browser's settings
+  }
+}
+
+/** The headers, after a check that fetch would do when it is too late: a TypeError is not a lost answer. */
+function sendable(headers) {
+  new Headers(headers ?? {});
+  return headers ?? {};
 }
 
 /** A signal that ends with another one, or by stop(). */
@@ -295,6 +361,7 @@ async function read(response) {
     } catch {
       // a gateway's, or cut: one without a code
     }
+    if (document === null || typeof document !== "object") return { error: new Error(`a ${status} that is not the service's`) };
   }
   return { error: new Problem(status, document, retryAfter(response.headers.get("Retry-After"))) };
 }

@@ -383,8 +383,102 @@ test("nothing is sent when the key can't be kept", async () => {
   assert.equal(server.sent.length, 0);
 });
 
-test("what can't be meant is refused", () => {
-  assert.throws(() => new CheckoutAttempt({ url: "/pay" }), TypeError);
+test("what can't be meant is refused", async () => {
+  const server = script(paid);
+  assert.throws(() => new CheckoutAttempt(), TypeError);
+  assert.throws(() => new CheckoutAttempt({ url: "https://shop.example/pay" }), TypeError);
   assert.throws(() => new CheckoutAttempt({ name: "basket-1" }), TypeError);
-  assert.throws(() => open(script(paid), { wait: 30 }), TypeError);
+  for (const wrong of [
+    { wait: 30 }, { wait: -1 }, { wait: 2.5 }, { wait: "10" }, { wait: NaN }, { attempts: 0 }, { attempts: Infinity }, { timeout: 2 ** 31 }, { pause: -1 },
+    { fetch: {} }, { url: "https://" }, { url: "https://user:password@shop.example/" }, { keysUrl: "https://[" },
+    { fetch: undefined, url: "/pay" }, { fetch: undefined, url: "ftp://shop.example/pay" }, // there is no page that it is relative to
+  ]) {
+    assert.throws(() => open(server, wrong), TypeError, JSON.stringify(wrong));
+  }
+  open(server, { url: "/pay" }); // a fetch of one's own may know what that is
+  for (const body of [undefined, 1n, { amount: 1n }, () => {}]) await assert.rejects(open(server).submit(body), TypeError);
+  assert.equal(server.sent.length, 0);
+});
+
+test("an option that is undefined has its default", async (t) => {
+  const server = script(paid);
+  const options = Object.fromEntries(["wait", "timeout", "attempts", "elapsed", "headers", "onAttempt", "keysUrl", "storage"].map((name) => [name, undefined]));
+  await open(server, options).submit(visa);
+  assert.equal(server.sent[0].prefer, "wait=10");
+  t.mock.method(globalThis, "fetch", server.fetch);
+  await open(server, { fetch: undefined }).submit(visa);
+  assert.equal(server.sent.length, 2);
+});
+
+for (const [name, headers] of Object.entries({
+  "that throw": () => { throw new TypeError("no session"); }, "whose promise is rejected": () => Promise.reject(new TypeError("no session")),
+  "that can't be sent": { Authorization: "Bearer a\nb" },
+})) {
+  test(`headers ${name} are no lost answer: nothing is sent, and no key is kept`, async () => {
+    const server = script(paid);
+    const attempt = open(server, { headers });
+    await assert.rejects(attempt.submit(visa), TypeError);
+    assert.equal(server.sent.length, 0);
+    assert.equal(attempt.key, null);
+  });
+}
+
+test("headers that fail for a later copy are tried again", async () => {
+  const server = script(lost, paid);
+  let calls = 0;
+  const headers = () => (++calls === 2 ? Promise.reject(new Error("no token now")) : {});
+  await open(server, { headers }).submit(visa);
+  assert.deepEqual([calls, server.sent.length], [3, 2]);
+});
+
+test("an observer that fails changes no outcome", async (t) => {
+  const logged = t.mock.method(console, "error", () => {});
+  for (const onAttempt of [() => { throw new Error("observer"); }, () => Promise.reject(new Error("observer"))]) {
+    const attempt = open(script(paid), { onAttempt });
+    assert.equal((await attempt.submit(visa)).status, 201);
+    assert.equal(attempt.pending, null);
+  }
+  await tick();
+  assert.deepEqual(logged.mock.calls.map((it) => it.arguments[0].message), ["observer", "observer"]);
+});
+
+test("what is no key in the storage is said, and nothing is sent", async () => {
+  for (const text of ["{", "null", "7", "{}", '{"key":"k"}', '{"key":7,"text":"{}"}', '{"key":"k","text":"{"}']) {
+    const storage = memoryStorage();
+    storage.setItem("payonce.basket-1", text);
+    const server = script(paid);
+    await assert.rejects(open(server, { storage }).submit(visa), /payonce\.basket-1 is no key/, text);
+    assert.equal(server.sent.length, 0);
+    storage.removeItem("payonce.basket-1");
+    await open(server, { storage }).submit(visa);
+  }
+});
+
+test("a problem document that is no object is a lost answer", async () => {
+  for (const document of [null, 7, "no"]) {
+    const server = script(says(422, document), paid);
+    const seen = [];
+    await open(server, { onAttempt: ({ error }) => seen.push(error?.message) }).submit(visa);
+    assert.deepEqual(seen, ["a 422 that is not the service's", undefined]);
+  }
+});
+
+test("keys are in a page's sessionStorage; where it is blocked, or there is no page, in memory", async (t) => {
+  const { sessionStorage, document } = Object.getOwnPropertyDescriptors(globalThis);
+  const put = (name, value) => (value ? Object.defineProperty(globalThis, name, { configurable: true, ...value }) : delete globalThis[name]);
+  t.after(() => (put("sessionStorage", sessionStorage), put("document", document)));
+  const storage = memoryStorage();
+  const bought = async () => {
+    const attempt = open(script(paid), { storage: undefined });
+    await attempt.submit(visa);
+    assert.notEqual(attempt.key, null);
+    return storage.getItem("payonce.basket-1") ?? "";
+  };
+  put("sessionStorage", { value: storage });
+  assert.equal(await bought(), ""); // Node 25 has one, without a page
+  put("document", { value: { baseURI: "https://shop.example/" } });
+  assert.match(await bought(), /"key"/);
+  put("sessionStorage", { get: () => { throw new DOMException("blocked", "SecurityError"); } });
+  storage.removeItem("payonce.basket-1");
+  assert.equal(await bought(), "");
 });
