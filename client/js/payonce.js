@@ -66,6 +66,7 @@ const unknown = (kept) => kept?.open === true && kept.reached !== 0;
 
 export class CheckoutAttempt {
   #options;
+  #ownFetch; // whether fetch is not the platform's
   #running = null; // {text, promise, stop} while a request is on its way
   #givingUp = null; // a promise, meanwhile
 
@@ -73,6 +74,7 @@ export class CheckoutAttempt {
     const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
     this.#options = { ...defaults, ...given };
     check(this.#options);
+    this.#ownFetch = this.#options.fetch != null;
     this.#options.fetch ??= (...args) => globalThis.fetch(...args);
     this.#options.storage ??= pageStorage() ?? memoryStorage();
   }
@@ -160,6 +162,7 @@ export class CheckoutAttempt {
 
   async #submit(text, signal) {
     const differs = () => unknown(this.#load()) && this.#load().text !== text;
+    checkAddress(this.#options.url, this.#ownFetch); // before a key is kept
     if (differs() && this.#options.keysUrl) await this.#giveUp(signal); // the customer wants something else now
     const { headers } = this.#options;
     const first = typeof headers === "function" ? await this.#headers() : sendable(headers); // when it throws, no key is kept
@@ -189,6 +192,7 @@ export class CheckoutAttempt {
 
   /** Repeats one request under its key until its outcome is known or a bound is reached. */
   async #send(request, headers) {
+    checkAddress(request.url, this.#ownFetch);
     const { attempts, elapsed, onAttempt } = this.#options;
     const end = Date.now() + elapsed;
     let sure = true; // every copy so far had an answer of the service: none is still on its way
@@ -286,7 +290,7 @@ export class CheckoutAttempt {
 
 /** Throws a TypeError for options that can't be meant: found later, they would look like lost answers. */
 function check(options) {
-  const { name, url, keysUrl, fetch, wait, timeout, attempts } = options;
+  const { name, url, fetch, wait, timeout, attempts } = options;
   if (!name || !url) throw new TypeError("a checkout attempt needs a name, for what is bought, and a url");
   for (const [option, low] of Object.entries(least)) {
     const value = options[option];
@@ -295,18 +299,23 @@ function check(options) {
   if (!Number.isInteger(wait) || !Number.isInteger(attempts)) throw new TypeError("wait and attempts have to be whole numbers");
   if (wait * 1000 >= timeout) throw new TypeError("timeout has to be longer than wait");
   if (fetch && typeof fetch !== "function") throw new TypeError("fetch has to be a function");
-  for (const it of keysUrl ? [url, keysUrl] : [url]) {
-    if (!reachable(it, fetch)) throw new TypeError(`${it} is no address that can be sent to`);
-  }
 }
 
-/** Whether fetch sends to an address at all. A fetch of your own may know what it is relative to, and other schemes. */
-function reachable(url, ownFetch) {
+/**
+ * Throws a TypeError for an address that fetch never sends to. Not when an attempt is made: on a server, which renders a page,
+ * the page's own address is not known. A fetch of your own may know what an address is relative to, and other schemes.
+ */
+function checkAddress(url, ownFetch) {
+  const at = parsed(url, base() ?? (ownFetch ? "https://localhost" : undefined));
+  const fits = at && !at.username && !at.password && (ownFetch || at.protocol === "https:" || at.protocol === "http:");
+  if (!fits) throw new TypeError("the url, or the keysUrl, is no address that can be sent to");
+}
+
+function parsed(url, relativeTo) {
   try {
-    const { protocol, username, password } = new URL(url, base() ?? (ownFetch && "https://localhost"));
-    return !username && !password && (ownFetch || protocol === "https:" || protocol === "http:");
+    return new URL(url, relativeTo);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -390,14 +390,30 @@ test("what can't be meant is refused", async () => {
   assert.throws(() => new CheckoutAttempt({ name: "basket-1" }), TypeError);
   for (const wrong of [
     { wait: 30 }, { wait: -1 }, { wait: 2.5 }, { wait: "10" }, { wait: NaN }, { attempts: 0 }, { attempts: Infinity }, { timeout: 2 ** 31 }, { pause: -1 },
-    { fetch: {} }, { url: "https://" }, { url: "https://user:password@shop.example/" }, { keysUrl: "https://[" },
-    { fetch: undefined, url: "/pay" }, { fetch: undefined, url: "ftp://shop.example/pay" }, // there is no page that it is relative to
+    { fetch: {} },
   ]) {
     assert.throws(() => open(server, wrong), TypeError, JSON.stringify(wrong));
   }
-  open(server, { url: "/pay" }); // a fetch of one's own may know what that is
   for (const body of [undefined, 1n, { amount: 1n }, () => {}]) await assert.rejects(open(server).submit(body), TypeError);
   assert.equal(server.sent.length, 0);
+});
+
+test("a wrong address is no lost answer: nothing is sent, and no key is kept", async () => {
+  for (const wrong of [
+    { url: "https://" }, { url: "https://user:password@shop.example/" }, { fetch: undefined, url: "ftp://shop.example/pay" },
+    { fetch: undefined, url: "/pay" }, // there is no page that it is relative to
+  ]) {
+    const server = script(paid);
+    const attempt = open(server, wrong);
+    await assert.rejects(attempt.submit(visa), TypeError, JSON.stringify(wrong));
+    assert.equal(server.sent.length, 0);
+    assert.equal(attempt.key, null);
+  }
+  const server = script(paid);
+  const attempt = open(server, { url: "/pay", keysUrl: "https://[" }); // a fetch of one's own may know what /pay is
+  await attempt.submit(visa);
+  await assert.rejects(attempt.giveUp(), TypeError);
+  assert.equal(server.sent.length, 1);
 });
 
 test("an option that is undefined has its default", async (t) => {
