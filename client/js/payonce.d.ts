@@ -22,16 +22,16 @@ export interface Attempt {
 export interface Options {
   /** What is bought: a basket's number, say. One purchase has one name, however often it is tried. */
   name: string;
-  /** Where it is sent to, by POST. */
+  /** Where it is sent to, by POST; in a page it may be relative. */
   url: string;
-  /** Headers of each request, Authorization say. */
+  /** Headers of each request, Authorization say. When a function fails before the first one, submit() rejects with its error. */
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
-  /** Default: sessionStorage, which survives reloads; where there is none, memory. */
+  /** Default: in a page its sessionStorage, which survives reloads; where that is blocked, and outside of pages, memory. */
   storage?: KeyStorage;
   /** Where keys are looked up and given up (…/v1/idempotency-keys). With it, a body that changes gives up on the one before. */
   keysUrl?: string;
   fetch?: typeof globalThis.fetch;
-  /** Prefer: wait, in seconds; default 10. */
+  /** Prefer: wait, in whole seconds; default 10. */
   wait?: number;
   /** Of one attempt, in ms; default 30,000. */
   timeout?: number;
@@ -43,6 +43,7 @@ export interface Options {
   pause?: number;
   /** Upper end of all pauses, Retry-After aside, in ms; default 5,000. */
   maxPause?: number;
+  /** Sees each attempt. What it throws is logged and changes nothing. */
   onAttempt?: (attempt: Attempt) => void;
 }
 
@@ -80,6 +81,8 @@ export interface Canceled {
 }
 
 export class Problem extends Error {
+  /** `retryAfter` in ms. */
+  constructor(status: number, document: ProblemDocument, retryAfter?: number);
   readonly status: number;
   /** Empty when the refusal was not payonce's own. */
   readonly code: string;
@@ -91,11 +94,13 @@ export class Problem extends Error {
 }
 
 export class UnknownOutcome extends Error {
+  constructor(key: string | undefined, attempts: number, cause?: unknown);
   readonly key: string | undefined;
   readonly attempts: number;
 }
 
 export class OtherRequest extends Error {
+  constructor(pending: unknown);
   readonly pending: unknown;
 }
 
@@ -104,10 +109,13 @@ export function memoryStorage(): KeyStorage;
 export class CheckoutAttempt<Body = unknown, T = Record<string, unknown>> {
   constructor(options: Options);
   readonly key: string | null;
+  /** Null also after a refusal for which the key was not looked up (401, 413, say): a corrected body gets the same key. */
   readonly pending: Body | null;
+  /** Rejects with Problem, UnknownOutcome, OtherRequest, or a TypeError for what can't be sent. */
   submit(body: Body, options?: { signal?: AbortSignal }): Promise<Answer<T>>;
   resume(options?: { signal?: AbortSignal }): Promise<Answer<T> | null>;
   finish(): void;
+  /** A submit() that is on its way ends with UnknownOutcome; one that is called meanwhile waits. */
   giveUp(options?: { signal?: AbortSignal }): Promise<Canceled | null>;
   follow(answer: Answer<T>, options?: { url?: string; signal?: AbortSignal }): Promise<T>;
 }

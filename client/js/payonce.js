@@ -2,22 +2,24 @@
 //
 // Its Idempotency-Key is kept in sessionStorage before anything is sent. Every copy of the request is sent under it, until the
 // outcome is known. It changes only when the body changes or the outcome is final, and never while the outcome is unknown.
-// For browsers and Node 18 or newer; it needs nothing else. A secret API key has no place in a browser: let the page send to
+// For browsers and Node 20 or newer; it needs nothing else. A secret API key has no place in a browser: let the page send to
 // your own server, which passes Idempotency-Key on.
 
 const FINAL = new Set(["payment-declined", "idempotency-key-canceled"]); // nothing happened, and nothing will, whatever was sent
 const GATEWAY_AGAIN = new Set([408, 425, 429]); // a gateway's word about itself, which passes
 const ENDED = new Set(["failed", "canceled", "expired"]); // payments that took no money
-
-const webcrypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto; // Node 18 has no global one
+const BEFORE_THE_KEY = new Set([ // refusals for which the service did not look the key up
+  "unauthorized", "forbidden", "method-not-allowed", "body-too-large", "unsupported-media-type", "malformed-request",
+  "idempotency-key-missing", "idempotency-key-invalid",
+]);
 
 /** A refusal. `code` is empty when it was not payonce's own (a gateway's, say). */
 export class Problem extends Error {
-  constructor(status, document, retryAfter) {
-    super(`${status} ${document.code ?? ""} ${document.detail ?? ""}`.trim());
+  constructor(status, document, retryAfter = 0) {
+    super([String(status), document.code, document.detail].filter(Boolean).join(" "));
     this.name = "Problem";
     this.status = status;
-    this.code = document.code ?? "";
+    this.code = typeof document.code === "string" ? document.code : "";
     this.retryable = document.retryable === true;
     this.safeNewKey = document.safe_new_key === true;
     this.document = document;
@@ -55,16 +57,26 @@ export function memoryStorage() {
 }
 
 const defaults = { headers: {}, wait: 10, timeout: 30_000, attempts: 10, elapsed: 120_000, pause: 200, maxPause: 5_000 };
+const least = { wait: 0, timeout: 1, attempts: 1, elapsed: 1, pause: 0, maxPause: 0 };
+const MOST = 2 ** 31 - 1; // a timer that is longer ends at once
+
+// What is kept under a name: the key; text, the body; open, whether its outcome may be unknown; and reached, the calls of which
+// a request may have reached the key's record at the service. 0: all were refused before that, so a corrected body may have the key.
+const unknown = (kept) => kept?.open === true && kept.reached !== 0;
 
 export class CheckoutAttempt {
   #options;
-  #running = null; // {text, promise} while a request is on its way
+  #ownFetch; // whether fetch is not the platform's
+  #running = null; // {text, promise, stop} while a request is on its way
+  #givingUp = null; // a promise, meanwhile
 
   constructor(options) {
-    this.#options = { ...defaults, fetch: (...args) => globalThis.fetch(...args), ...options };
-    if (!options?.name || !options.url) throw new TypeError("a checkout attempt needs a name, for what is bought, and a url");
-    if (this.#options.wait * 1000 >= this.#options.timeout) throw new TypeError("timeout has to be longer than wait");
-    this.#options.storage ??= globalThis.sessionStorage ?? memoryStorage();
+    const given = Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined));
+    this.#options = { ...defaults, ...given };
+    check(this.#options);
+    this.#ownFetch = this.#options.fetch != null;
+    this.#options.fetch ??= (...args) => globalThis.fetch(...args);
+    this.#options.storage ??= pageStorage() ?? memoryStorage();
   }
 
   /** The key that the present body has; null before the first submit. */
@@ -75,91 +87,122 @@ export class CheckoutAttempt {
   /** The body whose outcome is not known yet, after a reload or a 202 say; null when there is none. */
   get pending() {
     const kept = this.#load();
-    return kept?.open ? JSON.parse(kept.text) : null;
+    return unknown(kept) ? JSON.parse(kept.text) : null;
   }
 
   /**
    * Sends the body until its outcome is known. Overlapping calls are one request and get one answer. Afterwards the same body
    * gets the first answer again, and does nothing again, until finish().
    */
-  submit(body, { signal } = {}) {
+  async submit(body, { signal } = {}) {
     const text = canonical(body);
+    while (this.#givingUp) await this.#givingUp.catch(() => {}); // until then it isn't known which key is right
     if (this.#running) {
-      return this.#running.text === text ? this.#running.promise : Promise.reject(new OtherRequest(JSON.parse(this.#running.text)));
+      if (this.#running.text !== text) throw new OtherRequest(JSON.parse(this.#running.text));
+      return this.#running.promise;
     }
-    const promise = this.#submit(text, signal).finally(() => (this.#running = null));
-    this.#running = { text, promise };
+    const { stop, signal: stopped, release } = stopper(signal);
+    const promise = this.#submit(text, stopped).finally(() => {
+      release();
+      this.#running = null;
+    });
+    this.#running = { text, promise, stop };
     return promise;
   }
 
   /** Goes on with what is pending; null when nothing is. */
   async resume({ signal } = {}) {
+    while (this.#givingUp) await this.#givingUp.catch(() => {}); // or what was given up would be submitted as another purchase
     const pending = this.pending;
     return pending === null ? null : this.submit(pending, { signal });
   }
 
   /** Forgets the key: what is submitted next is another purchase. For after a success, when the customer has seen it. */
   finish() {
-    if (this.#running || this.#load()?.open) throw new OtherRequest(this.pending);
+    if (this.#running || this.#givingUp || unknown(this.#load())) throw new OtherRequest(this.pending);
     this.#forget();
   }
 
-  /** Gives up on what was submitted: it won't be executed any more, or is undone. Needs the option keysUrl. */
+  /**
+   * Gives up on what was submitted: it won't be executed any more, or is undone. Needs the option keysUrl. A submit() that is
+   * on its way ends with UnknownOutcome; one that is called meanwhile waits.
+   */
   async giveUp({ signal } = {}) {
-    const kept = this.#load();
-    if (!kept) return null;
-    const { keysUrl } = this.#options;
-    if (!keysUrl) throw new TypeError("giving up needs the option keysUrl");
-    const at = `${keysUrl}/${encodeURIComponent(kept.key)}`;
-    const { answer } = await this.#send({ method: "POST", url: `${at}/cancel`, key: `give-up-${kept.key}`, signal });
-    if (!answer.body.canceled_at) await this.#poll(at, (key) => key.canceled_at, signal); // 202: undone when its outcome is known
-    this.#forget(kept.key);
-    return answer.body;
+    this.#givingUp ??= this.#stopAndGiveUp(signal).finally(() => (this.#givingUp = null));
+    return this.#givingUp;
   }
 
   /** Reads what an answer points at until the provider's word is known (202). A payment that took no money frees the key. */
   async follow(answer, { url, signal } = {}) {
     if (!url && !answer.location) throw new TypeError("the answer points at nothing; give follow() a url");
-    const at = url ?? new URL(answer.location, new URL(this.#options.url, globalThis.location?.href)).href;
+    const at = url ?? new URL(answer.location, new URL(this.#options.url, base())).href;
     const known = (it) => it.status !== "processing" && !(it.status === "pending" && it.status_reason === "outcome_unknown");
     const resource = await this.#poll(at, (it) => known(it) || it.status_reason === "needs_review", signal); // a person takes longer
     if (ENDED.has(resource.status)) this.#forget(answer.key);
-    else if (known(resource) && this.key === answer.key) this.#save({ ...this.#load(), open: false });
+    else if (known(resource)) this.#change(answer.key, () => ({ open: false }));
     return resource;
   }
 
+  async #stopAndGiveUp(signal) {
+    if (this.#load() && !this.#options.keysUrl) throw new TypeError("giving up needs the option keysUrl");
+    this.#running?.stop(new Error("it is being given up"));
+    await this.#running?.promise.catch(() => {}); // its caller gets the error
+    return this.#giveUp(signal);
+  }
+
+  async #giveUp(signal) {
+    const kept = this.#load();
+    if (!kept) return null;
+    const at = `${this.#options.keysUrl}/${encodeURIComponent(kept.key)}`;
+    const { answer } = await this.#send({ method: "POST", url: `${at}/cancel`, key: `give-up-${kept.key}`, signal });
+    if (!answer.body?.canceled_at) await this.#poll(at, (key) => key.canceled_at, signal); // 202: undone when its outcome is known
+    this.#forget(kept.key);
+    return answer.body;
+  }
+
   async #submit(text, signal) {
+    const differs = () => unknown(this.#load()) && this.#load().text !== text;
+    checkAddress(this.#options.url, this.#ownFetch); // before a key is kept
+    if (differs() && this.#options.keysUrl) await this.#giveUp(signal); // the customer wants something else now
+    const { headers } = this.#options;
+    const first = typeof headers === "function" ? await this.#headers() : sendable(headers); // when it throws, no key is kept
+    if (differs()) throw new OtherRequest(this.pending);
     let kept = this.#load();
-    if (kept && kept.text !== text) {
-      if (kept.open && !this.#options.keysUrl) throw new OtherRequest(JSON.parse(kept.text));
-      if (kept.open) await this.giveUp({ signal }); // the customer wants something else now
-      kept = null;
-    }
-    const known = kept !== null; // of its earlier requests nothing is known
-    kept ??= { key: newKey(), text };
-    this.#save({ ...kept, open: kept.open ?? true }); // before anything is sent; after a success it stays known
+    if (kept && kept.text !== text && kept.reached !== 0) kept = null; // its outcome is known: this is another purchase
+    kept = { key: kept?.key ?? newKey(), text, open: kept?.open ?? true, reached: (kept ? (kept.reached ?? 1) : 0) + 1 };
+    this.#save(kept); // before anything is sent; after a success it stays known
     let sent;
     try {
-      sent = await this.#send({ method: "POST", url: this.#options.url, key: kept.key, text, signal });
+      sent = await this.#send({ method: "POST", url: this.#options.url, key: kept.key, text, signal }, first);
     } catch (error) {
-      const free = error instanceof Problem && error.safeNewKey && (FINAL.has(error.code) || (error.sure && !known));
-      if (free) this.#forget(kept.key);
+      this.#learn(kept.key, error);
       throw error;
     }
-    this.#save({ ...kept, open: (kept.open ?? true) && sent.answer.status === 202 }); // 202: known only when it was followed
+    this.#change(kept.key, ({ open }) => ({ open: open && sent.answer.status === 202 })); // 202: known only when it was followed
     return { ...sent.answer, key: kept.key };
   }
 
+  /** What an error says about the key: it is free, or a corrected body may have it, or neither. */
+  #learn(key, error) {
+    if (!(error instanceof Problem)) return;
+    const only = this.#load()?.reached === 1; // else another call, an earlier one or another tab's, may have got through
+    if (error.safeNewKey && (FINAL.has(error.code) || (error.sure && only))) this.#forget(key);
+    else if (error.first && BEFORE_THE_KEY.has(error.code)) this.#change(key, ({ reached }) => ({ reached: reached - 1 }));
+  }
+
   /** Repeats one request under its key until its outcome is known or a bound is reached. */
-  async #send(request) {
+  async #send(request, headers) {
+    checkAddress(request.url, this.#ownFetch);
     const { attempts, elapsed, onAttempt } = this.#options;
     const end = Date.now() + elapsed;
     let sure = true; // every copy so far had an answer of the service: none is still on its way
     for (let n = 1; ; n++) {
-      const { answer, error } = await this.#attempt(request, end);
-      onAttempt?.({ ...request, number: n, status: answer?.status ?? error.status ?? 0, replayed: answer?.replayed ?? false, error });
+      headers = n === 1 ? (headers ?? (await this.#headers())) : undefined; // later ones are part of an attempt that may fail
+      const { answer, error } = await this.#attempt(request, end, headers);
+      const seen = { ...request, number: n, status: answer?.status ?? error.status ?? 0, replayed: answer?.replayed ?? false, error };
+      (async () => onAttempt?.(seen))().catch((thrown) => console.error(thrown)); // an observer's mistake changes no outcome
       if (answer) return { answer };
-      if (error instanceof Problem && !again(error)) throw Object.assign(error, { sure });
+      if (error instanceof Problem && !again(error)) throw Object.assign(error, { sure, first: n === 1 });
       sure &&= error instanceof Problem && error.code !== "";
       const pause = this.#pause(n) + (error.retryAfter ?? 0);
       if (n >= attempts || request.signal?.aborted || Date.now() + pause > end) throw new UnknownOutcome(request.key, n, error);
@@ -168,21 +211,18 @@ export class CheckoutAttempt {
   }
 
   /** Sends a request once: {answer}, or {error}. */
-  async #attempt({ method, url, key, text, signal }, end) {
-    const { fetch, headers, wait, timeout } = this.#options;
-    const abort = new AbortController();
-    const stop = () => abort.abort(signal?.reason ?? new Error("no answer in time"));
-    const timer = setTimeout(stop, Math.max(0, Math.min(timeout, end - Date.now())));
-    signal?.addEventListener("abort", stop);
-    if (signal?.aborted) stop();
+  async #attempt({ method, url, key, text, signal }, end, headers) {
+    const { fetch, wait, timeout } = this.#options;
+    const { stop, signal: stopped, release } = stopper(signal);
+    const timer = setTimeout(() => stop(new Error("no answer in time")), Math.max(0, Math.min(timeout, end - Date.now())));
     try {
       const response = await fetch(url, {
-        method, body: text, redirect: "manual", cache: "no-store", signal: abort.signal,
+        method, body: text, redirect: "manual", cache: "no-store", signal: stopped,
         headers: {
           Accept: "application/json, application/problem+json",
           ...(text !== undefined && { "Content-Type": "application/json" }),
           ...(key && { "Idempotency-Key": key, Prefer: `wait=${wait}` }),
-          ...(typeof headers === "function" ? await headers() : headers),
+          ...(headers ?? (await this.#headers())),
         },
       });
       return await read(response);
@@ -190,8 +230,13 @@ export class CheckoutAttempt {
       return { error: error ?? new Error("no answer") };
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
+      release();
     }
+  }
+
+  async #headers() {
+    const { headers } = this.#options;
+    return sendable(typeof headers === "function" ? await headers() : headers);
   }
 
   /** Reads until it is known. */
@@ -199,7 +244,7 @@ export class CheckoutAttempt {
     const end = Date.now() + this.#options.elapsed;
     for (let n = 1; ; n++) {
       const { answer } = await this.#send({ method: "GET", url, signal });
-      if (known(answer.body)) return answer.body;
+      if (answer.body && known(answer.body)) return answer.body;
       const pause = this.#pause(n);
       if (Date.now() + pause > end || !(await sleep(pause, signal))) throw new UnknownOutcome(undefined, n, new Error("still processing"));
     }
@@ -217,16 +262,90 @@ export class CheckoutAttempt {
 
   #load() {
     const text = this.#options.storage.getItem(this.#slot);
-    return text ? JSON.parse(text) : null;
+    if (!text) return null;
+    try {
+      const kept = JSON.parse(text);
+      JSON.parse(kept.text);
+      if (typeof kept.key === "string") return kept;
+    } catch {
+      // another program's
+    }
+    throw new Error(`what the storage has under ${this.#slot} is no key; look at it before you remove it: it may hide a payment`);
   }
 
   #save(kept) {
     this.#options.storage.setItem(this.#slot, JSON.stringify(kept));
   }
 
+  /** Changes what is kept about a key. One that was forgotten meanwhile, here or by another object, stays forgotten. */
+  #change(key, change) {
+    const kept = this.#load();
+    if (kept?.key === key) this.#save({ ...kept, ...change(kept) });
+  }
+
   #forget(key = this.key) {
     if (this.key === key) this.#options.storage.removeItem(this.#slot);
   }
+}
+
+/** Throws a TypeError for options that can't be meant: found later, they would look like lost answers. */
+function check(options) {
+  const { name, url, fetch, wait, timeout, attempts } = options;
+  if (!name || !url) throw new TypeError("a checkout attempt needs a name, for what is bought, and a url");
+  for (const [option, low] of Object.entries(least)) {
+    const value = options[option];
+    if (typeof value !== "number" || !(value >= low && value <= MOST)) throw new TypeError(`${option} has to be a number from ${low} to ${MOST}`);
+  }
+  if (!Number.isInteger(wait) || !Number.isInteger(attempts)) throw new TypeError("wait and attempts have to be whole numbers");
+  if (wait * 1000 >= timeout) throw new TypeError("timeout has to be longer than wait");
+  if (fetch && typeof fetch !== "function") throw new TypeError("fetch has to be a function");
+}
+
+/**
+ * Throws a TypeError for an address that fetch never sends to. Not when an attempt is made: on a server, which renders a page,
+ * the page's own address is not known. A fetch of your own may know what an address is relative to, and other schemes.
+ */
+function checkAddress(url, ownFetch) {
+  const at = parsed(url, base() ?? (ownFetch ? "https://localhost" : undefined));
+  const fits = at && !at.username && !at.password && (ownFetch || at.protocol === "https:" || at.protocol === "http:");
+  if (!fits) throw new TypeError("the url, or the keysUrl, is no address that can be sent to");
+}
+
+function parsed(url, relativeTo) {
+  try {
+    return new URL(url, relativeTo);
+  } catch {
+    return null;
+  }
+}
+
+/** What an address is relative to; undefined outside of a browser. */
+function base() {
+  return globalThis.document?.baseURI ?? globalThis.location?.href;
+}
+
+/** A page's sessionStorage. Not Node's (25 and newer), which is one for all customers of a process, and ends with it. */
+function pageStorage() {
+  try {
+    return globalThis.document && globalThis.sessionStorage;
+  } catch {
+    return undefined; // blocked by the browser's settings
+  }
+}
+
+/** The headers, after a check that fetch would do when it is too late: a TypeError is not a lost answer. */
+function sendable(headers) {
+  new Headers(headers ?? {});
+  return headers ?? {};
+}
+
+/** A signal that ends with another one, or by stop(). */
+function stopper(signal) {
+  const abort = new AbortController();
+  const follow = () => abort.abort(signal.reason);
+  signal?.addEventListener("abort", follow);
+  if (signal?.aborted) follow();
+  return { signal: abort.signal, stop: (reason) => abort.abort(reason), release: () => signal?.removeEventListener("abort", follow) };
 }
 
 /** Whether the same request with the same key may still get its outcome. */
@@ -251,6 +370,7 @@ async function read(response) {
     } catch {
       // a gateway's, or cut: one without a code
     }
+    if (document === null || typeof document !== "object") return { error: new Error(`a ${status} that is not the service's`) };
   }
   return { error: new Problem(status, document, retryAfter(response.headers.get("Retry-After"))) };
 }
@@ -279,7 +399,7 @@ function sleep(ms, signal) {
 
 /** 128 random bits. Not randomUUID, which browsers have on secure pages only. */
 function newKey() {
-  return Array.from(webcrypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** JSON with sorted members, so that the same values are the same request. */

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/payonce/payonce/test/apicheck"
@@ -89,5 +91,28 @@ func TestTheJavaScriptClientPassesItsTests(t *testing.T) {
 	node.Dir = "../../client/js"
 	if output, err := node.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+func TestTheJavaScriptClientIsBundledForBrowsers(t *testing.T) {
+	t.Parallel()
+	folder := built.node(t)
+	page, bundle := filepath.Join(folder, "page.js"), filepath.Join(folder, "bundle.js")
+	// A key is drawn, and kept, before fetch is called.
+	write(t, page, `import { CheckoutAttempt } from "payonce";
+const attempt = new CheckoutAttempt({ name: "basket-1", url: "https://shop.example/pay", attempts: 1, fetch: () => Promise.reject(new Error("lost")) });
+attempt.submit({}).catch(() => console.log(attempt.key));
+`)
+	for _, format := range []string{"iife", "cjs", "esm"} {
+		esbuild := exec.CommandContext(t.Context(), "node", filepath.Join(folder, "node_modules", "esbuild", "bin", "esbuild"), page,
+			"--bundle", "--platform=browser", "--format="+format, "--log-level=warning", "--outfile="+bundle)
+		if output, err := esbuild.CombinedOutput(); err != nil || len(output) > 0 {
+			t.Errorf("esbuild --format=%s: %v, want no error and no warning\n%s", format, err, output)
+			continue
+		}
+		output, err := exec.CommandContext(t.Context(), "node", bundle).CombinedOutput()
+		if key := strings.TrimSpace(string(output)); err != nil || len(key) != 32 {
+			t.Errorf("the bundle %s: got %v and %q, want the 32 characters of a key", format, err, key)
+		}
 	}
 }

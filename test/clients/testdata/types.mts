@@ -27,3 +27,4 @@ try {
   else if (error instanceof UnknownOutcome) void [error.key, error.attempts];
   else if (error instanceof OtherRequest) void error.pending;
 }
+void [new Problem(402, { code: "payment-declined" }), new UnknownOutcome("key", 3, new Error("lost")), new OtherRequest(pending)]; // in a shop's own tests
