@@ -57,7 +57,7 @@ func newParser(grammar any, vars kong.Vars, options ...kong.Option) (*kong.Kong,
 	return kong.New(grammar, append([]kong.Option{
 		vars,
 		kong.Name("payonce"),
-		kong.Description("A payments service whose requests are safe to repeat. Every setting is an environment variable, too. "+
+		kong.Description("A payments service whose requests are safe to repeat. Every setting is an environment variable, too. " +
 			"`payonce help COMMAND` explains a command, `payonce --version` prints the version."),
 		kong.ValueFormatter(describe),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
