@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"testing"
@@ -81,29 +82,34 @@ func TestNoMigrationKeepsWritersOutForLong(t *testing.T) {
 func watchLocks(ctx context.Context, t *testing.T, url string, tables []string, seen map[string]*held) error {
 	watch := open(t, url)
 	for ctx.Err() == nil {
-		rows, err := watch.QueryContext(context.WithoutCancel(ctx), `SELECT c.relname, l.mode, a.xact_start, clock_timestamp()
-			FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_stat_activity a ON a.pid = l.pid
-			WHERE a.application_name = 'payonce migrations' AND a.datname = current_database() AND l.granted AND a.xact_start IS NOT NULL
-				AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND c.relname = ANY ($1)`, tables)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var h held
-			if err := rows.Scan(&h.table, &h.mode, &h.began, &h.first); err != nil {
-				return err
-			}
-			name := fmt.Sprint(h.table, h.mode, h.began)
-			if known := seen[name]; known != nil {
-				known.last = h.first
-				continue
-			}
-			h.last = h.first
-			seen[name] = &h
-		}
-		if err := rows.Close(); err != nil {
+		if err := lookAtLocks(context.WithoutCancel(ctx), watch, tables, seen); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func lookAtLocks(ctx context.Context, watch *sql.DB, tables []string, seen map[string]*held) error {
+	rows, err := watch.QueryContext(ctx, `SELECT c.relname, l.mode, a.xact_start, clock_timestamp()
+		FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE a.application_name = 'payonce migrations' AND a.datname = current_database() AND l.granted AND a.xact_start IS NOT NULL
+			AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND c.relname = ANY ($1)`, tables)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err has said what there is to say
+	for rows.Next() {
+		var h held
+		if err := rows.Scan(&h.table, &h.mode, &h.began, &h.last); err != nil {
+			return err
+		}
+		name := fmt.Sprint(h.table, h.mode, h.began)
+		if known := seen[name]; known != nil {
+			known.last = h.last
+			continue
+		}
+		h.first = h.last
+		seen[name] = &h
+	}
+	return rows.Err()
 }
