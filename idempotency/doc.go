@@ -103,7 +103,7 @@
 //	answer       only now
 //
 // When the fast path knows nothing of the key, and the handler needs no reads, begin and commit travel as a single batch: the
-// lock is tried and the key looked up by a statement that fails the transaction before anything is written. If the key was
+// record is inserted first, by a statement that fails the transaction when the lock isn't free or the key is known. If the key was
 // known after all, the two are taken apart, and for two seconds every key of this tenant that the fast path doesn't know is
 // looked up first, by a read without a transaction. Work that must not run twice (Once) goes this way only if its one effect
 // is the transaction (TxOnly): when the key is taken after all, it has run in vain, and its request is answered by the record.
