@@ -75,7 +75,7 @@ func schema() []sabotage {
 					func (r *Ledger) post(tx *postgres.Tx, entry`,
 				},
 				{"repository.Ledger", `struct{ db *gorm.DB }`, "struct {\n\tdb    *gorm.DB\n\twhole *postgres.Database\n}"},
-				{"repository.NewLedger", `&Ledger{db.GORM()}`, `&Ledger{db.GORM(), db}`},
+				{"repository.NewLedger", `&Ledger{db.Patient()}`, `&Ledger{db.Patient(), db}`},
 			},
 			imports: []string{"time"},
 			caught:  catch{"operations", "TestMoneyThatTheLedgerRefusesIsNotTaken", "the ledger refuses, and the answer is 201"},
