@@ -94,6 +94,13 @@ func refused(label string, err *pgconn.PgError) error {
 	return fmt.Errorf("%s: %w", label, err)
 }
 
+// takesNoWrites reports whether the server refused a write for a reason that is no reason to refuse a read: it is read-only, or has no
+// room.
+func takesNoWrites(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return errors.Is(err, errReadOnly) || ok && server.Code[:2] == "53" && errors.Is(err, idempotency.ErrUnavailable)
+}
+
 // constraintOf names what refused; a column that must not be NULL has no constraint with a name.
 func constraintOf(err *pgconn.PgError) string {
 	if err.ConstraintName == "" {

@@ -104,6 +104,15 @@ func TestAReadOnlyServerStillReplays(t *testing.T) {
 		if _, _, err := store.Begin(t.Context(), key(2), locking); !errors.Is(err, idempotency.ErrUnavailable) {
 			t.Errorf("new work: %v", err)
 		}
+		for _, req := range []idempotency.Request{key(1), key(2)} { // a single batch looks nothing up: its key is then
+			tx := store.Open(req)
+			rec := &idempotency.Record{
+				Tenant: req.Tenant, KeyHash: req.KeyHash, ClaimID: idempotency.NewClaimID(), Fence: 1, Response: &idempotency.Response{Status: 201},
+			}
+			if err := store.Commit(t.Context(), tx, rec); !errors.Is(err, idempotency.ErrSerialization) {
+				t.Errorf("a single batch: got %v, want it to be tried again with a look-up", err)
+			}
+		}
 	})
 }
 

@@ -113,7 +113,8 @@ func (s *Store) Commit(ctx context.Context, tx *Tx, rec *idempotency.Record) err
 		rows: func(scan func(...any) error) error { return scan(&rec.ExpiresAt) },
 	}
 	rec.Timeline = tx.timeline
-	if begins := tx.early; begins == nil {
+	begins := tx.early
+	if begins == nil {
 		tx.add(record)
 	} else {
 		if tx.conn, err = begins.take(ctx); err != nil {
@@ -123,6 +124,9 @@ func (s *Store) Commit(ctx context.Context, tx *Tx, rec *idempotency.Record) err
 		tx.queue, tx.early = append([]statement{begins.first[0], record}, tx.queue...), nil
 	}
 	if err := tx.commit(ctx); err != nil {
+		if begins != nil && takesNoWrites(err) { // the key was not looked up; what is known is replayed all the same
+			return fmt.Errorf("%w: %w", idempotency.ErrSerialization, err)
+		}
 		return keyTaken(err)
 	}
 	rec.State = idempotency.Completed
