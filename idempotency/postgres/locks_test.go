@@ -59,7 +59,7 @@ func TestTheJobsPassOverWhatOthersHold(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // the lock stays for longer
 			defer cancel()
 			switch n, err := job.run(ctx, f); {
-			case ctx.Err() != nil:
+			case ctx.Err() != nil, errors.Is(err, idempotency.ErrUnavailable): // it gave up, or lock_timeout did
 				t.Errorf("waited for a locked row: %v", err)
 			case n != 2 || err != nil:
 				t.Errorf("%d of the 2 that are not locked, %v", n, err)
