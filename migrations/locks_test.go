@@ -22,8 +22,8 @@ type held struct {
 // again. A busy machine is given more.
 const longestHeld = 2 * time.Second
 
-// Migrations of a database that has data hold no lock for long. The lock of a table that the migration itself has made is in nobody's
-// way.
+// Over tables with rows, no migration holds a lock for long. Locks of tables that a migration has just made are not looked at: nobody
+// uses those tables yet.
 func TestNoMigrationKeepsWritersOutForLong(t *testing.T) {
 	t.Parallel()
 	url := stores.EmptyDatabase(t)

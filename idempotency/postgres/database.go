@@ -60,7 +60,7 @@ type Database struct {
 	topics     topics
 	trace      *Trace   // nil: none
 	replica    *Replica // nil: there is none
-	closers    []*sql.DB
+	slow       *sql.DB  // patient's
 }
 
 // Open connects lazily: it fails on a malformed URL, not on a server that is away. No error holds a
@@ -82,7 +82,7 @@ func Open(url string, opt Options) (*Database, error) {
 		connector: connector, gorm: orm, fresh: fresh, reserved: openPool(connector, max(4, opt.MaxConns/2)),
 		monitoring: openPool(connector, monitorConns), trace: opt.Trace,
 	}
-	if err := d.openPatient(url, opt); err != nil {
+	if d.patient, d.slow, err = openPatient(url, opt); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	if opt.ReadURL != "" {
@@ -124,17 +124,16 @@ func openGORM(pool *sql.DB) (*gorm.DB, error) {
 }
 
 // openPatient makes the pool for reads that take long.
-func (d *Database) openPatient(url string, opt Options) error {
+func openPatient(url string, opt Options) (*gorm.DB, *sql.DB, error) {
 	connector, err := session.New(url, session.Options{
 		Name: session.Name, Exec: opt.ExecMode == "exec", Settings: session.Patient(), Tracer: opt.queries(),
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	pool := openPool(connector, patientConns)
-	d.closers = append(d.closers, pool)
-	d.patient, err = openGORM(pool)
-	return err
+	orm, err := openGORM(pool)
+	return orm, pool, err
 }
 
 // Patient is the handle for reads that may take long, up to 30 s each: sums over a ledger, ranges of an archive. Those on [Database.GORM]
@@ -173,7 +172,10 @@ func (d *Database) Close() error {
 	if other := d.fresh.Close(); err == nil {
 		err = other
 	}
-	for _, pool := range append(d.closers, d.reserved, d.monitoring) {
+	for _, pool := range []*sql.DB{d.reserved, d.monitoring, d.slow} {
+		if pool == nil { // opening failed before
+			continue
+		}
 		if other := pool.Close(); err == nil {
 			err = other
 		}

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// byOperators answers no browser that another site's page has sent: not across origins, and not where a name of that site was made
-// to point to this listener (DNS rebinding). A request names an address, a name without a dot, or the host that the listener is at: such
-// names nobody outside this network can make. /metrics is read by any name: scrapers are given one of their own network.
+// byOperators refuses requests that the page of another site makes a browser send: those from another origin, and those to a name of
+// that site that points to this listener (DNS rebinding). So the host has to be an address, a name without a dot, or the host that the
+// listener is at: nobody outside this network can give such names. /metrics may be asked by any name, because the configuration of a
+// scraper may use one of its own network.
 func byOperators(addr string, operators http.Handler) http.Handler {
 	own, _, _ := net.SplitHostPort(addr) // config has checked it
 	origins := http.NewCrossOriginProtection()
