@@ -6,17 +6,17 @@ func schema() []sabotage {
 	return []sabotage{
 		{
 			name:   "a 5xx stored",
-			breaks: "a failure is replayed for a day; made real by taking it out of the CHECK idempotency_keys_status, too",
+			breaks: "a failure is replayed for a day; made real by taking it out of the rule idempotency_keys_status, too",
 			edits: []edit{
 				{"idempotency.Storable", `status <= 299 || status == 402 }`, `status <= 299 || status == 402 || status >= 500 }`},
-				{recordsDDL, `OR status = 402),`, `OR status = 402 OR status >= 500),`},
+				{rulesDDL, `AND status <> 402 THEN`, `AND status <> 402 AND status < 500 THEN`},
 			},
 			caught: kept("only outcomes are stored", "500 was stored"),
 		},
 		{
 			name:   "a 5xx stored (by the schema)",
-			breaks: "the CHECK is the last one to refuse; a bug in the code would be replayed for a day",
-			edits:  []edit{{recordsDDL, `OR status = 402),`, `OR status = 402 OR status >= 500),`}},
+			breaks: "the rule is the last one to refuse; a bug in the code would be replayed for a day",
+			edits:  []edit{{rulesDDL, `AND status <> 402 THEN`, `AND status <> 402 AND status < 500 THEN`}},
 			caught: catch{"migrations", "TestEachInvariantRefusesByItsName", "idempotency_keys_status"},
 		},
 		{
@@ -30,7 +30,7 @@ func schema() []sabotage {
 						"tx.MustAffect(`overwrite`, `UPDATE idempotency_keys SET status = 201 WHERE merchant_id = $1 AND key_hash = $2`, " +
 						"o.attempt.MerchantID, o.attempt.KeyHash)",
 				},
-				{arrowDDL, `OR (OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at)`, `OR OLD.state = 'completed'`},
+				{rulesDDL, `ELSIF OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at THEN`, `ELSIF OLD.state = 'completed' THEN`},
 			},
 			caught: catch{"operations", "TestAnUnresolvedPaymentIsFoundAndApplied", "got {Record:completed 201 1"},
 		},
@@ -44,7 +44,7 @@ func schema() []sabotage {
 					"postgres.sqlExpire", `SET state = 'expired', body = NULL, headers = NULL FROM due`,
 					`SET state = 'expired', body = NULL, headers = NULL, lease_until = NULL, completed_at = coalesce(completed_at, now()) FROM due`,
 				},
-				{arrowDDL, `AND NEW.state <> 'expired' AND NEW.fence`, `AND NEW.fence`},
+				{rulesDDL, `IF NEW.state <> 'expired' AND NEW.fence`, `IF NEW.fence`},
 			},
 			caught: kept("cleaning up never touches what is in progress", "not every response expired"),
 		},

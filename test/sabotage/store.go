@@ -2,7 +2,7 @@ package main
 
 const (
 	recordsDDL = "idempotency/postgres/schema/idempotency_keys.sql"
-	arrowDDL   = "idempotency/postgres/schema/idempotency_keys_3.sql" // the trigger idempotency_arrow
+	rulesDDL   = "idempotency/postgres/schema/idempotency_keys_4.sql" // what every record keeps to, and the trigger idempotency_arrow
 )
 
 // store has the mistakes in how records and units are read and written.
@@ -25,7 +25,7 @@ func store() []sabotage {
 			breaks: "a record is settled a second time; made real by taking its state out of the trigger idempotency_arrow, too",
 			edits: []edit{
 				{"postgres.whereClaim", ` AND state = 'in_progress' AND claim_id`, ` AND claim_id`},
-				{arrowDDL, `OR (OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at)`, `OR OLD.state = 'completed'`},
+				{rulesDDL, `ELSIF OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at THEN`, `ELSIF OLD.state = 'completed' THEN`},
 			},
 			caught: kept("a claim is completed once", "the second completion left something"),
 		},
@@ -120,7 +120,7 @@ func store() []sabotage {
 			edits: []edit{
 				{"postgres.sqlLookUp", "`SELECT set_config('payonce.mine', 'false', true), ` + recordColumns + whereKey", "`SELECT set_config('payonce.mine', 'false', true), ` + recordColumns + whereKey + ` AND false`"},
 				{"postgres.sqlInsertCompleted", `RETURNING expires_at`, `ON CONFLICT (merchant_id, key_hash) DO UPDATE SET method = excluded.method RETURNING expires_at`},
-				{arrowDDL, `OR (OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at)`, `OR OLD.state = 'completed'`},
+				{rulesDDL, `ELSIF OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at THEN`, `ELSIF OLD.state = 'completed' THEN`},
 			},
 			caught: catch{"idempotency/postgres", "TestAKeyIsExecutedOnceThoughOnlyPostgresRemembersIt", "executed 2 times"},
 		},

@@ -31,10 +31,13 @@ var second string
 //go:embed idempotency_keys_3.sql
 var third string
 
+//go:embed idempotency_keys_4.sql
+var fourth string
+
 // Steps returns the statements that make each version of the table of the one before it, the first of nothing. They name no schema:
 // a tool's migrations may run each of them in a file of its own. A change of the table adds a step, and never edits one that was
 // released.
-func Steps() []string { return []string{first, second, third} }
+func Steps() []string { return []string{first, second, third, fourth} }
 
 // DefaultSchema is where the table is made when no schema is named.
 const DefaultSchema = "public"
