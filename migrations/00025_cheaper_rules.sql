@@ -7,8 +7,8 @@ SET LOCAL statement_timeout = '60s';
 -- +goose Down
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
-DROP TRIGGER idempotency_arrow ON idempotency_keys;
-DROP FUNCTION idempotency_keys_arrow();
+DROP TRIGGER idempotency_guard ON idempotency_keys;
+DROP FUNCTION idempotency_keys_guard();
 CREATE TRIGGER idempotency_arrow BEFORE UPDATE ON idempotency_keys FOR EACH ROW WHEN (NOT (
   (OLD.state = 'in_progress' AND NEW.state <> 'expired' AND NEW.fence >= OLD.fence)
   OR (OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at)
@@ -18,7 +18,6 @@ CREATE TRIGGER idempotency_arrow BEFORE UPDATE ON idempotency_keys FOR EACH ROW 
       (OLD.state, OLD.status, OLD.headers, OLD.body, OLD.sealed, OLD.completed_at, OLD.expires_at, OLD.resource_type, OLD.resource_id, OLD.fingerprint))))
   EXECUTE FUNCTION idempotency_keys_refuse();
 ALTER TABLE idempotency_keys
-  DROP CONSTRAINT idempotency_keys_record,
   ADD CONSTRAINT idempotency_keys_key_hash    CHECK (octet_length(key_hash) = 32) NOT VALID,
   ADD CONSTRAINT idempotency_keys_fingerprint CHECK (octet_length(fingerprint) = 33) NOT VALID,
   ADD CONSTRAINT idempotency_keys_state       CHECK (state IN ('in_progress', 'completed', 'expired')) NOT VALID,
@@ -32,4 +31,3 @@ ALTER TABLE idempotency_keys
   ADD CONSTRAINT canceled_has_ended           CHECK (canceled_at IS NULL OR state <> 'in_progress') NOT VALID,
   ADD CONSTRAINT expired_is_tombstone         CHECK (state <> 'expired' OR (body IS NULL AND headers IS NULL
                                                 AND completed_at IS NOT NULL)) NOT VALID;
-DROP FUNCTION idempotency_keys_valid(bytea, bytea, text, text, bigint, timestamptz, smallint, jsonb, bytea, timestamptz, timestamptz, timestamptz, text);

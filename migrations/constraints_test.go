@@ -23,21 +23,21 @@ type refusal struct {
 	sql    string
 }
 
-// recordRules are those that the one CHECK of idempotency_keys knows: its function names them in its errors.
-const recordRules = `(SELECT (regexp_matches(prosrc, $$broken := '(\w+)'$$, 'g'))[1] AS name FROM pg_proc WHERE proname = 'idempotency_keys_valid') rules`
+// recordRules are those of the trigger idempotency_guard: its function names them in its errors.
+const recordRules = `(SELECT (regexp_matches(prosrc, $$(?:broken := '|trigger )(\w+)[')]$$, 'g'))[1] AS name FROM pg_proc WHERE proname = 'idempotency_keys_guard') rules`
 
 // invariants is everything in the catalog that can refuse a row, but NOT NULL, which the comparison with the models covers.
 const invariants = `
 	SELECT name FROM ` + recordRules + `
 	UNION ALL
 	SELECT conname AS name FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
-	 WHERE c.connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't') AND conname <> 'idempotency_keys_record' AND r.relname NOT LIKE 'payonce\_schema\_%'
+	 WHERE c.connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't') AND r.relname NOT LIKE 'payonce\_schema\_%'
 	UNION ALL
 	SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
 	 WHERE i.relnamespace = 'public'::regnamespace AND x.indisunique AND i.relname NOT LIKE 'payonce\_schema\_%'
 	   AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)
 	UNION ALL
-	SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
+	SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgname <> 'idempotency_guard'
 	UNION ALL
 	SELECT r.relname || ' has a constraint without a name of its own' FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
 	 WHERE c.connamespace = 'public'::regnamespace AND c.conname ~ '_(check|key|fkey)[0-9]*$' AND r.relname NOT LIKE 'payonce\_schema\_%'

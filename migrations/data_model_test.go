@@ -25,7 +25,7 @@ const catalog = `
 	UNION ALL
 	SELECT r.relname || ' ' || tgname || ' trigger' FROM pg_trigger t JOIN pg_class r ON r.oid = t.tgrelid WHERE NOT tgisinternal
 	UNION ALL
-	SELECT 'idempotency_keys ' || name || ' rule of idempotency_keys_record' FROM ` + recordRules + `
+	SELECT 'idempotency_keys ' || name || ' rule of idempotency_guard' FROM ` + recordRules + `
 	UNION ALL
 	SELECT tablename || ' is a table' FROM pg_tables WHERE schemaname = 'public'`
 

@@ -55,7 +55,7 @@ const (
 	sqlInsertFirst = insertColumns + `status, headers, body, sealed, completed_at, expires_at)
 		SELECT $1::uuid, $2::bytea, $3::bytea, $4::text, $5::text, $6::uuid, $7::bigint, nullif($8::text, ''), $9::uuid, 'completed',
 			$10::smallint, $11::jsonb, $12::bytea, nullif($13::text, ''), clock_timestamp(), clock_timestamp() + make_interval(secs => $14::float8)
-		FROM (SELECT 1/pg_try_advisory_xact_lock($15::bigint)::int AS free, ` + session.Durable + `) held WHERE free = 1
+		WHERE 1/pg_try_advisory_xact_lock($15::bigint)::int = 1 AND coalesce(` + session.Durable + `, 'on') = 'on'
 		RETURNING expires_at`
 
 	sqlInsertClaimed = insertColumns + `lease_until, operation)

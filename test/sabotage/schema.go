@@ -9,20 +9,20 @@ func schema() []sabotage {
 			breaks: "a failure is replayed for a day; made real by taking it out of the rule idempotency_keys_status, too",
 			edits: []edit{
 				{"idempotency.Storable", `status <= 299 || status == 402 }`, `status <= 299 || status == 402 || status >= 500 }`},
-				{rulesDDL, `AND status <> 402 THEN`, `AND status <> 402 AND status < 500 THEN`},
+				{rulesDDL, `AND NEW.status <> 402 THEN`, `AND NEW.status <> 402 AND NEW.status < 500 THEN`},
 			},
 			caught: kept("only outcomes are stored", "500 was stored"),
 		},
 		{
 			name:   "a 5xx stored (by the schema)",
 			breaks: "the rule is the last one to refuse; a bug in the code would be replayed for a day",
-			edits:  []edit{{rulesDDL, `AND status <> 402 THEN`, `AND status <> 402 AND status < 500 THEN`}},
+			edits:  []edit{{rulesDDL, `AND NEW.status <> 402 THEN`, `AND NEW.status <> 402 AND NEW.status < 500 THEN`}},
 			caught: catch{"migrations", "TestEachInvariantRefusesByItsName", "idempotency_keys_status"},
 		},
 		{
 			name: "202 stored, then overwritten",
 			breaks: "the answer under a key changes when the payment is resolved; made real by taking the state out of the trigger " +
-				"idempotency_arrow, too",
+				"idempotency_guard, too",
 			edits: []edit{
 				{
 					"operations.operation.store", `_, err := o.complete(ctx, tx, out, found)`,
@@ -36,8 +36,8 @@ func schema() []sabotage {
 		},
 		{
 			name: "cleanup that ignores the state",
-			breaks: "a payment in progress becomes a tombstone; made real by letting the trigger idempotency_arrow and the CHECKs " +
-				"about states pass it",
+			breaks: "a payment in progress becomes a tombstone; made real by letting the trigger " +
+				"idempotency_guard pass it",
 			edits: []edit{
 				{"postgres.sqlExpire", `WHERE state = 'completed' AND expires_at <= now()`, `WHERE coalesce(expires_at, lease_until) <= now() AND state <> 'expired'`},
 				{

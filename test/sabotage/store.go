@@ -2,7 +2,7 @@ package main
 
 const (
 	recordsDDL = "idempotency/postgres/schema/idempotency_keys.sql"
-	rulesDDL   = "idempotency/postgres/schema/idempotency_keys_4.sql" // what every record keeps to, and the trigger idempotency_arrow
+	rulesDDL   = "idempotency/postgres/schema/idempotency_keys_4.sql" // what every record keeps to, and how it may change
 )
 
 // store has the mistakes in how records and units are read and written.
@@ -22,7 +22,7 @@ func store() []sabotage {
 		},
 		{
 			name:   "no state in T2",
-			breaks: "a record is settled a second time; made real by taking its state out of the trigger idempotency_arrow, too",
+			breaks: "a record is settled a second time; made real by taking its state out of the trigger idempotency_guard, too",
 			edits: []edit{
 				{"postgres.whereClaim", ` AND state = 'in_progress' AND claim_id`, ` AND claim_id`},
 				{rulesDDL, `ELSIF OLD.state = 'completed' AND NEW.state = 'expired' AND NEW.canceled_at IS NOT DISTINCT FROM OLD.canceled_at THEN`, `ELSIF OLD.state = 'completed' THEN`},
@@ -38,7 +38,7 @@ func store() []sabotage {
 		{
 			name:   "the key's guard of a whole transaction doesn't raise",
 			breaks: "a copy of an order that is being made waits for it with a connection in its hand, instead of being refused",
-			edits:  []edit{{"postgres.sqlInsertFirst", `SELECT 1/pg_try_advisory_xact_lock($15::bigint)::int`, `SELECT 1+0*pg_try_advisory_xact_lock($15::bigint)::int`}},
+			edits:  []edit{{"postgres.sqlInsertFirst", `WHERE 1/pg_try_advisory_xact_lock($15::bigint)::int = 1`, `WHERE 1+0*pg_try_advisory_xact_lock($15::bigint)::int = 1`}},
 			caught: kept("in a single batch, a key in use is neither had nor waited for", "a key in use:"),
 		},
 		{

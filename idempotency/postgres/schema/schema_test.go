@@ -80,9 +80,9 @@ func (h *host) objects(name string) (names []string) {
 
 // made are the objects that Migrate makes.
 var made = []string{
-	"function idempotency_keys_arrow", "function idempotency_keys_refuse", "function idempotency_keys_valid", "i idempotency_keys_due", "i idempotency_keys_expired", "i idempotency_keys_pkey",
+	"function idempotency_keys_guard", "function idempotency_keys_refuse", "i idempotency_keys_due", "i idempotency_keys_expired", "i idempotency_keys_pkey",
 	"i idempotency_keys_tombstones", "i idempotency_keys_version_pkey", "r idempotency_keys", "r idempotency_keys_version",
-	"trigger idempotency_arrow", "trigger idempotency_kept",
+	"trigger idempotency_guard", "trigger idempotency_kept",
 }
 
 func (h *host) migrate(opt schema.Options) {
