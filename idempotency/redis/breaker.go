@@ -103,27 +103,63 @@ func newBreaker(log *slog.Logger, observe Observer, secrets []string) *breaker {
 // open is true while Redis isn't asked.
 func (b *breaker) open() bool { return b.breaker.State() == gobreaker.StateOpen }
 
-// do runs commands with a deadline of their own: whether the client has hung up changes neither what Redis is told nor
-// what is thought of Redis.
-func (b *breaker) do(ctx context.Context, timeout time.Duration, run func(ctx context.Context) error) error { //nolint:unparam // the two time-outs are set apart, and equal today
-	_, err := b.breaker.Execute(func() (struct{}, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		defer cancel()
+// refuses is why Redis isn't asked now, or nil: it is away, or it is being asked whether it still is.
+func (b *breaker) refuses(asking bool) error {
+	switch state := b.breaker.State(); {
+	case state == gobreaker.StateOpen:
+		b.observe.Redis(OutcomeBreakerOpen)
+		return gobreaker.ErrOpenState
+	case state == gobreaker.StateHalfOpen && asking:
+		b.observe.Redis(OutcomeBreakerOpen)
+		return gobreaker.ErrTooManyRequests
+	}
+	return nil
+}
+
+// do runs commands as run does, for one that asks, and measures them.
+func (b *breaker) do(ctx context.Context, timeout time.Duration, ask func(ctx context.Context) error) error {
+	err := b.run(ctx, timeout, func(ctx context.Context) error {
 		ctx, end := b.observe.Start(ctx, "redis")
-		err := run(ctx)
+		err := ask(ctx)
 		end(err)
-		if err == nil {
-			return struct{}{}, nil
-		}
-		failed := &commandError{outcomeOf(err), err}
-		b.last.Store(failed)
-		b.observe.Redis(failed.outcome)
-		return struct{}{}, failed
+		return err
 	})
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+	if isRefusal(err) {
 		b.observe.Redis(OutcomeBreakerOpen)
 	}
 	return err
+}
+
+// run runs commands with a deadline of their own: whether the client has hung up changes neither what Redis is told nor
+// what is thought of Redis.
+func (b *breaker) run(ctx context.Context, timeout time.Duration, ask func(ctx context.Context) error) error {
+	_, err := b.breaker.Execute(func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		return struct{}{}, b.failure(ask(ctx))
+	})
+	return err
+}
+
+// failure counts an error under its name; nil, and what was counted before, stay as they are.
+func (b *breaker) failure(err error) error {
+	if _, counted := errors.AsType[*commandError](err); err == nil || counted {
+		return err
+	}
+	failed := &commandError{outcomeOf(err), err}
+	b.last.Store(failed)
+	b.observe.Redis(failed.outcome)
+	return failed
+}
+
+// tally tells the breaker how one more request went that has asked already: those of a batch count as if each had asked alone.
+func (b *breaker) tally(err error) {
+	_, _ = b.breaker.Execute(func() (struct{}, error) { return struct{}{}, err })
+}
+
+// isRefusal: the breaker didn't let it through.
+func isRefusal(err error) bool {
+	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
 // bad counts a value that is not served. It is no failure of the connection, so the breaker doesn't count it.
@@ -135,7 +171,7 @@ func outcomeOf(err error) string {
 	switch {
 	case isPoolFull(err):
 		return OutcomePoolFull
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errGivenUp), errors.As(err, &timeout) && timeout.Timeout():
 		return OutcomeTimeout
 	case errors.As(err, &reply):
 		return OutcomeRefused
@@ -148,7 +184,7 @@ func surelyUnsent(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return true
 	}
-	return isPoolFull(err) || errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
+	return isPoolFull(err) || isRefusal(err) || errors.Is(err, errGivenUp)
 }
 
 func isNoScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

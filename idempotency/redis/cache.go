@@ -43,7 +43,9 @@ type Cache struct {
 	primary   idempotency.Primary
 	breaker   *breaker
 	publisher *publisher
-	prober    *prober // nil unless watched
+	lookUps   *batches[*lookUp]
+	asking    atomic.Bool // a batch of look-ups is on its way
+	prober    *prober     // nil unless watched
 	script    *redis.Script
 	loading   atomic.Int64 // until when (Unix nanoseconds) a load of the script is on its way
 }
@@ -74,12 +76,14 @@ func NewCache(client redis.UniversalClient, cfg Config) *Cache {
 		primary: cfg.Primary, breaker: breaker, publisher: newPublisher(client, breaker, gcraScript),
 		script: redis.NewScript(gcraScript),
 	}
+	c.lookUps = newBatches(c.sendLookUps)
 	return c
 }
 
 // Close sends what is queued, bounded, and ends the cache's goroutines. After it nothing is published any more.
 func (c *Cache) Close() {
 	c.prober.close()
+	c.lookUps.stop()
 	c.publisher.stop()
 }
 
@@ -91,46 +95,32 @@ func (c *Cache) Local() *LocalLimiter { return c.local }
 
 // Allow counts a request without a key, in one round trip.
 func (c *Cache) Allow(ctx context.Context, limiter string) idempotency.Admission {
-	if c.limit.off(limiter) {
+	l := &lookUp{limiter: c.counted(limiter)}
+	if l.limiter == "" {
 		return idempotency.Admission{Allowed: true}
 	}
-	var rate *redis.Cmd
-	err := c.breaker.do(ctx, lookupTimeout, func(ctx context.Context) error {
-		rate = c.rate(ctx, c.client, limiter)
-		return c.limiterError(rate)
-	})
-	return c.admission(limiter, rate, err)
+	return c.admission(limiter, l, c.ask(ctx, l))
 }
 
-// LookupAndMark counts the request, sets its marker and looks the key up, in one round trip. SET comes before GET: when it
-// succeeds the marker is this request's, and when it fails GET shows what stood in the way. A value that can't be
-// believed may stand in the way, too; the request goes on without a marker then.
+// LookupAndMark counts the request, sets its marker and looks the key up, in one round trip. A value that can't be believed may
+// stand in the marker's way; the request goes on without a marker then.
 func (c *Cache) LookupAndMark(ctx context.Context, req idempotency.Request) idempotency.LookupResult {
 	mine := marker{token: newToken(), setAt: c.primary.Now()}
-	name := c.codec.recordName(req.Tenant, req.KeyHash)
-	value := c.codec.encodeMarker(req.Tenant, req.KeyHash, mine)
-	var rate *redis.Cmd
-	var set *redis.BoolCmd
-	var get *redis.StringCmd
-	err := c.breaker.do(ctx, lookupTimeout, func(ctx context.Context) error {
-		pipe := c.client.Pipeline()
-		if !c.limit.off(req.Limiter) {
-			rate = c.rate(ctx, pipe, req.Limiter)
-		}
-		set = pipe.SetNX(ctx, name, value, markerTTL)
-		get = pipe.Get(ctx, name)
-		return errors.Join(execute(ctx, pipe), c.limiterError(rate), firstError(set), c.lookUpError(get))
-	})
-	entry := idempotency.LookupResult{Admission: c.admission(req.Limiter, rate, err)}
+	l := &lookUp{
+		limiter: c.counted(req.Limiter), name: c.codec.recordName(req.Tenant, req.KeyHash),
+		marker: c.codec.encodeMarker(req.Tenant, req.KeyHash, mine),
+	}
+	err := c.ask(ctx, l)
+	entry := idempotency.LookupResult{Admission: c.admission(req.Limiter, l, err)}
 	switch {
 	case err == nil:
-		c.read(&entry, req, mine.token, set.Val(), get)
+		c.read(&entry, req, mine.token, l.set.Val(), l.get)
 	case !surelyUnsent(err): // Redis may have set it and lost the answer; ReleaseMarker compares the token
 		entry.Marker = mine.token
 	}
 	if !entry.Admission.Allowed { // refused requests leave no trace, and the engine doesn't call ReleaseMarker for them
 		if entry.Marker != ([16]byte{}) {
-			c.publisher.offer(&write{name: name, token: entry.Marker[:]})
+			c.publisher.offer(&write{name: l.name, token: entry.Marker[:]})
 		}
 		return idempotency.LookupResult{Admission: entry.Admission}
 	}
@@ -139,22 +129,21 @@ func (c *Cache) LookupAndMark(ctx context.Context, req idempotency.Request) idem
 
 // Lookup counts the request and reads its key, in one round trip. It sets nothing.
 func (c *Cache) Lookup(ctx context.Context, req idempotency.Request) idempotency.LookupResult {
-	name := c.codec.recordName(req.Tenant, req.KeyHash)
-	var rate *redis.Cmd
-	var get *redis.StringCmd
-	err := c.breaker.do(ctx, lookupTimeout, func(ctx context.Context) error {
-		pipe := c.client.Pipeline()
-		if !c.limit.off(req.Limiter) {
-			rate = c.rate(ctx, pipe, req.Limiter)
-		}
-		get = pipe.Get(ctx, name)
-		return errors.Join(execute(ctx, pipe), c.limiterError(rate), c.lookUpError(get))
-	})
-	entry := idempotency.LookupResult{Admission: c.admission(req.Limiter, rate, err)}
+	l := &lookUp{limiter: c.counted(req.Limiter), name: c.codec.recordName(req.Tenant, req.KeyHash)}
+	err := c.ask(ctx, l)
+	entry := idempotency.LookupResult{Admission: c.admission(req.Limiter, l, err)}
 	if err == nil && entry.Admission.Allowed {
-		c.read(&entry, req, [16]byte{}, false, get)
+		c.read(&entry, req, [16]byte{}, false, l.get)
 	}
 	return entry
+}
+
+// counted is the limiter that counts a request in Redis; empty where nothing does.
+func (c *Cache) counted(limiter string) string {
+	if c.limit.off(limiter) {
+		return ""
+	}
+	return limiter
 }
 
 // read takes from the look-up what can be believed.
@@ -242,25 +231,17 @@ func (c *Cache) limiterError(rate *redis.Cmd) error {
 	return rate.Err()
 }
 
-// lookUpError is nil for a key that another program wrote: that is a bad value, not a bad Redis.
-func (c *Cache) lookUpError(get *redis.StringCmd) error {
-	if isWrongType(get.Err()) {
-		return nil
-	}
-	return firstError(get)
-}
-
 // admission is Redis's decision, or this process's when there is none.
-func (c *Cache) admission(limiter string, rate *redis.Cmd, err error) idempotency.Admission {
-	if c.limit.off(limiter) || err != nil {
+func (c *Cache) admission(limiter string, l *lookUp, err error) idempotency.Admission {
+	if l.limiter == "" || err != nil {
 		return c.local.Admit(limiter)
 	}
-	if isNoScript(rate.Err()) {
+	if isNoScript(l.rate.Err()) {
 		c.breaker.observe.Redis(OutcomeNoScript)
 		c.loadScript()
 		return c.local.Admit(limiter)
 	}
-	numbers, err := rate.Int64Slice()
+	numbers, err := l.rate.Int64Slice()
 	if err == nil && len(numbers) == 4 {
 		if v := (verdict{numbers[0], numbers[1], numbers[2], numbers[3]}); c.gcra.plausible(v) {
 			return c.limit.admission(v)

@@ -170,7 +170,7 @@ func TestAFullQueueDropsAtOnce(t *testing.T) {
 	server.Freeze()
 	var group sync.WaitGroup
 	began := time.Now()
-	for range publishQueue + 4*publishBatch {
+	for range batchQueue + 4*batchSize {
 		group.Go(func() { b.Publish(context.Background(), testRecord()) })
 	}
 	group.Wait()

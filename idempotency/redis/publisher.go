@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,9 +15,6 @@ const (
 	publishPatience = 25 * time.Millisecond
 	// batchTimeout bounds one pipeline of the publisher.
 	batchTimeout = 75 * time.Millisecond
-	// publishQueue and publishBatch bound what waits and what travels together.
-	publishQueue = 1024
-	publishBatch = 64
 )
 
 // leaveSource deletes a marker if its token is the caller's (value.go gives the offsets; Lua counts from 1). With
@@ -39,46 +35,27 @@ type write struct {
 	done  chan struct{} // closed when the batch was answered or failed
 }
 
-// publisher sends writes in the background, as many as are waiting in one pipeline: while one batch is on its way the
-// next gathers (group commit), so a busy service pays one round trip for many responses, and an idle one doesn't wait.
+// publisher sends writes in the background.
 type publisher struct {
+	*batches[*write]
 	client  redis.UniversalClient
 	breaker *breaker
 	script  string
-	queue   chan *write
-	quit    chan struct{}
-	ended   chan struct{}
-	close   sync.Once
 }
 
 func newPublisher(client redis.UniversalClient, breaker *breaker, script string) *publisher {
-	p := &publisher{
-		client: client, breaker: breaker, script: script,
-		queue: make(chan *write, publishQueue), quit: make(chan struct{}), ended: make(chan struct{}),
-	}
-	go p.run()
+	p := &publisher{client: client, breaker: breaker, script: script}
+	p.batches = newBatches(p.send)
 	return p
-}
-
-// stop sends what is queued, one batch after the other while Redis answers, and waits for the goroutine.
-func (p *publisher) stop() {
-	p.close.Do(func() { close(p.quit) })
-	<-p.ended
 }
 
 // offer queues a write, or drops it. It never waits.
 func (p *publisher) offer(e *write) bool {
-	select {
-	case <-p.quit:
+	if p.stopped() {
 		return false
-	default:
 	}
-	if !p.breaker.open() {
-		select {
-		case p.queue <- e:
-			return true
-		default:
-		}
+	if !p.breaker.open() && p.batches.offer(e) {
+		return true
 	}
 	p.breaker.observe.Redis(OutcomeDropped)
 	return false
@@ -98,36 +75,6 @@ func (p *publisher) await(e *write) {
 	case <-patience.C:
 		p.breaker.observe.Redis(OutcomeLate)
 	}
-}
-
-func (p *publisher) run() {
-	defer close(p.ended)
-	batch := make([]*write, 0, publishBatch)
-	for {
-		select {
-		case first := <-p.queue:
-			batch = p.gather(append(batch[:0], first))
-			p.send(batch)
-		case <-p.quit:
-			for batch = p.gather(batch[:0]); len(batch) > 0 && !p.breaker.open(); batch = p.gather(batch[:0]) {
-				p.send(batch)
-			}
-			return
-		}
-	}
-}
-
-// gather adds what is waiting.
-func (p *publisher) gather(batch []*write) []*write {
-	for len(batch) < publishBatch {
-		select {
-		case e := <-p.queue:
-			batch = append(batch, e)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // send makes one round trip of a batch, plus one when the script was lost. Failures are counted by the breaker; there is
