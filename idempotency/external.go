@@ -61,6 +61,16 @@ func (e *Engine[T]) claim(ctx context.Context, req Request, op Operation[T]) (r 
 }
 
 func (e *Engine[T]) tryClaim(ctx context.Context, req Request, op Operation[T]) result {
+	if _, blind := op.(ReadsNothing); blind && req.unseen {
+		if r, decided := e.claimSingleBatch(ctx, req, op); decided {
+			return r
+		}
+	}
+	return e.claimAfterLookUp(ctx, req, op)
+}
+
+// claimAfterLookUp looks the key up in the round trip that begins the transaction, and claims it if it is new.
+func (e *Engine[T]) claimAfterLookUp(ctx context.Context, req Request, op Operation[T]) result {
 	asked := time.Now()
 	tx, found, err := e.store.Begin(ctx, req, op.Reads)
 	if err != nil {
@@ -82,10 +92,7 @@ func (e *Engine[T]) tryClaim(ctx context.Context, req Request, op Operation[T]) 
 	}
 	e.flights.executes(req.flight)
 	e.opt.Observer.Step(ctx, StepBegun)
-	rec := newRecord(req)
-	rec.Operation, rec.Resource = op.Name(), op.Resource()
-	// The lease runs on the store's clock from the commit on; counting from before it is sent errs on the safe side.
-	claim := rec.claimed(time.Now().Add(e.opt.Lease))
+	rec, claim := e.newClaim(req, op)
 	if err := op.Prepare(ctx, tx, *claim); err != nil {
 		return result{outcome: Outcome{KeyUnused: true}, err: err} // rolled back without a COMMIT
 	}
@@ -94,6 +101,14 @@ func (e *Engine[T]) tryClaim(ctx context.Context, req Request, op Operation[T]) 
 		return failed(fmt.Errorf("claim: %w", err))
 	}
 	return result{claim: claim}
+}
+
+// newClaim is the record of an operation that begins, and its claim. The lease runs on the store's clock from the commit on; counting
+// from before it is sent errs on the safe side.
+func (e *Engine[T]) newClaim(req Request, op Operation[T]) (*Record, *Claim) {
+	rec := newRecord(req)
+	rec.Operation, rec.Resource = op.Name(), op.Resource()
+	return rec, rec.claimed(time.Now().Add(e.opt.Lease))
 }
 
 // call asks the provider with a deadline that leaves the completion its share of the lease. When there is no time left it doesn't

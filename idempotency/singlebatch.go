@@ -64,6 +64,33 @@ func (e *Engine[T]) transactSingleBatch(ctx context.Context, req Request, work *
 	return r
 }
 
+// claimSingleBatch claims a key in one round trip, for an operation that reads nothing. Where it isn't decided, nothing happened and the key
+// has to be looked up: it is taken, or the operation refuses, which a key that was used before must not see.
+func (e *Engine[T]) claimSingleBatch(ctx context.Context, req Request, op Operation[T]) (r result, decided bool) {
+	tx := e.store.Open(req)
+	sent := false
+	defer func() { // also when Prepare panics
+		if !sent {
+			e.store.Rollback(tx)
+		}
+	}()
+	rec, claim := e.newClaim(req, op)
+	if err := op.Prepare(ctx, tx, *claim); err != nil {
+		return result{}, false
+	}
+	sent = true
+	switch err := e.store.Claim(ctx, tx, rec); {
+	case errors.Is(err, ErrSerialization):
+		e.trust.suspect(req.Tenant)
+		return result{}, false
+	case err != nil:
+		return failed(fmt.Errorf("claim: %w", err)), true
+	}
+	e.flights.executes(req.flight)
+	e.opt.Observer.Step(ctx, StepBegun)
+	return result{claim: claim}, true
+}
+
 var errPanicked = errors.New("the work panicked")
 
 // answerAfterPanic looks the key of work up that panicked. known is true when the key was in use or used before: then its

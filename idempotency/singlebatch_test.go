@@ -42,6 +42,13 @@ func (o *opener) Commit(ctx context.Context, t *tx, rec *idempotency.Record) err
 	return o.store.Commit(ctx, t, rec)
 }
 
+func (o *opener) Claim(ctx context.Context, t *tx, rec *idempotency.Record) error {
+	if o.whole[t] && (o.records[t.req.KeyHash] != nil || o.held[t.req.KeyHash]) {
+		return idempotency.ErrSerialization
+	}
+	return o.store.Claim(ctx, t, rec)
+}
+
 // unseen is an engine whose gate knows nothing of any key.
 func unseen() (*opener, *gate, *idempotency.Engine[*tx]) {
 	s := &opener{store: newStore(), whole: map[*tx]bool{}}

@@ -28,9 +28,9 @@ type Transactions[T any] interface {
 	// Begin opens a transaction, tries the key's lock without waiting, looks the key up and runs the reads queued
 	// by reads, in one round trip. The caller ends the transaction with Commit, Claim or Rollback.
 	Begin(ctx context.Context, req Request, reads func(T)) (T, Found, error)
-	// Open returns a transaction that holds nothing and has sent nothing, for a local effect whose key is most likely new.
-	// Commit sends it as a single batch: it tries the key's lock without waiting, and only if the lock is its own and no record
-	// exists it writes and commits. Else Commit returns ErrSerialization, and nothing was changed.
+	// Open returns a transaction that holds nothing and has sent nothing, for an effect whose key is most likely new. Commit or Claim
+	// sends it as a single batch: it tries the key's lock without waiting, and only if the lock is its own and no record exists it
+	// writes and commits. Else it returns ErrSerialization, and nothing was changed.
 	Open(req Request) T
 	// Commit inserts rec as completed and commits, in one round trip with the writes queued in tx. It sets ExpiresAt.
 	Commit(ctx context.Context, tx T, rec *Record) error

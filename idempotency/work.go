@@ -74,6 +74,10 @@ type Operation[T any] interface {
 	Undo(tx T)
 }
 
+// ReadsNothing marks an [Operation] whose Reads queues nothing. The claim of a key that is most likely new is sent in one round trip
+// then: Prepare runs before the key was looked up, and what it queued is dropped when the key turns out to be taken.
+type ReadsNothing interface{ ReadsNothing() }
+
 // Completer ends an operation whose outcome was asked for.
 type Completer[T any] interface {
 	// Complete queues the writes that follow from what the operation learned, or, where the answer is not known, those of an

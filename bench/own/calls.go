@@ -91,6 +91,8 @@ func (o *operation) Ready() error { return nil }
 
 func (o *operation) Reads(*tx) {}
 
+func (o *operation) ReadsNothing() {}
+
 func (o *operation) Prepare(_ context.Context, tx *tx, _ idempotency.Claim) error {
 	tx.Insert("begin a ticket", `INSERT INTO tickets (id, state) VALUES ($1, 'booking')`, o.id)
 	return nil

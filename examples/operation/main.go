@@ -32,6 +32,7 @@ func (s *shipment) Resource() idempotency.Resource {
 }
 func (s *shipment) Ready() error       { return nil } // a circuit breaker would answer here
 func (s *shipment) Reads(*postgres.Tx) {}
+func (s *shipment) ReadsNothing()      {} // so the claim of a new key takes one round trip
 
 // Prepare writes down that a booking begins, together with the claim of the key.
 func (s *shipment) Prepare(_ context.Context, tx *postgres.Tx, _ idempotency.Claim) error {

@@ -113,24 +113,34 @@ func (s *Store) Commit(ctx context.Context, tx *Tx, rec *idempotency.Record) err
 		rows: func(scan func(...any) error) error { return scan(&rec.ExpiresAt) },
 	}
 	rec.Timeline = tx.timeline
-	begins := tx.early
-	if begins == nil {
-		tx.add(record)
+	if tx.early != nil {
+		record.sql = s.sql.insertFirst
+		err = tx.commitFirst(ctx, record, rec)
 	} else {
-		if tx.conn, err = begins.take(ctx); err != nil {
-			return err
-		}
-		record.sql, record.args = s.sql.insertFirst, append(record.args, lockKey(rec.Tenant, rec.KeyHash))
-		tx.queue, tx.early = append([]statement{begins.first[0], record}, tx.queue...), nil
+		tx.add(record)
+		err = keyTaken(tx.commit(ctx))
 	}
-	if err := tx.commit(ctx); err != nil {
-		if begins != nil && takesNoWrites(err) { // the key was not looked up; what is known is replayed all the same
-			return fmt.Errorf("%w: %w", idempotency.ErrSerialization, err)
-		}
-		return keyTaken(err)
+	if err != nil {
+		return err
 	}
 	rec.State = idempotency.Completed
 	return nil
+}
+
+// commitFirst commits a transaction of which nothing was sent yet, in one batch that begins with the record: its statement takes the
+// key's lock as well.
+func (tx *Tx) commitFirst(ctx context.Context, record statement, rec *idempotency.Record) (err error) {
+	begins := tx.early
+	if tx.conn, err = begins.take(ctx); err != nil {
+		return err
+	}
+	record.args = append(record.args, lockKey(rec.Tenant, rec.KeyHash))
+	tx.queue, tx.early = append([]statement{begins.first[0], record}, tx.queue...), nil
+	err = tx.commit(ctx)
+	if err != nil && takesNoWrites(err) { // the key was not looked up; what is known is replayed all the same
+		return fmt.Errorf("%w: %w", idempotency.ErrSerialization, err)
+	}
+	return keyTaken(err)
 }
 
 // Open implements [idempotency.Transactions]. The transaction's time is the monitor's estimate of Postgres's clock: what is asked
@@ -162,8 +172,15 @@ func keyTaken(err error) error {
 func (s *Store) Claim(ctx context.Context, tx *Tx, rec *idempotency.Record) error {
 	args := append(identity(rec), seconds(s.options.Lease), rec.Operation)
 	record := statement{label: labelRecord, sql: s.sql.insertClaimed, args: args, race: primaryKey}
-	tx.queue = append([]statement{record}, tx.queue...) // the lock order starts with the record
-	if err := tx.commit(ctx); err != nil {
+	var err error
+	if tx.early != nil {
+		record.sql = s.sql.claimFirst
+		err = tx.commitFirst(ctx, record, rec)
+	} else {
+		tx.queue = append([]statement{record}, tx.queue...) // the lock order starts with the record
+		err = tx.commit(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	rec.State, rec.LeaseLeft = idempotency.InProgress, s.options.Lease

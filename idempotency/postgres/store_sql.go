@@ -53,14 +53,24 @@ const (
 	// key is taken, and the primary key when it is known. It goes first, so that nothing else is tried in vain. Its types are spelled
 	// out: a SELECT doesn't take them from the columns.
 	sqlInsertFirst = insertColumns + `status, headers, body, sealed, completed_at, expires_at)
-		SELECT $1::uuid, $2::bytea, $3::bytea, $4::text, $5::text, $6::uuid, $7::bigint, nullif($8::text, ''), $9::uuid, 'completed',
+		SELECT ` + typedIdentity + `, 'completed',
 			$10::smallint, $11::jsonb, $12::bytea, nullif($13::text, ''), clock_timestamp(), clock_timestamp() + make_interval(secs => $14::float8)
-		WHERE 1/pg_try_advisory_xact_lock($15::bigint)::int = 1 AND coalesce(` + session.Durable + `, 'on') = 'on'
+		WHERE 1/pg_try_advisory_xact_lock($15::bigint)::int = 1 AND ` + durable + `
 		RETURNING expires_at`
 
 	sqlInsertClaimed = insertColumns + `lease_until, operation)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, 'in_progress',
 			clock_timestamp() + make_interval(secs => $10), $11)`
+
+	// sqlClaimFirst is the same for the record of an operation.
+	sqlClaimFirst = insertColumns + `lease_until, operation)
+		SELECT ` + typedIdentity + `, 'in_progress', clock_timestamp() + make_interval(secs => $10::float8), $11::text
+		WHERE 1/pg_try_advisory_xact_lock($12::bigint)::int = 1 AND ` + durable
+
+	typedIdentity = `$1::uuid, $2::bytea, $3::bytea, $4::text, $5::text, $6::uuid, $7::bigint, nullif($8::text, ''), $9::uuid`
+
+	// durable is [session.Durable] as a condition, which always holds.
+	durable = `coalesce(` + session.Durable + `, 'on') = 'on'`
 
 	// whereClaim: the state as well as claim and fence. A record that was completed keeps its claim id, and must not be
 	// completed again.
@@ -110,7 +120,7 @@ var sqlComplete = `WITH touched AS (UPDATE idempotency_keys SET state = 'complet
 
 // recordSQL are the statements above with the table's full name.
 type recordSQL struct {
-	checkKey, find, lookUp, inspect, insertCompleted, insertFirst, insertClaimed, release, takeOver, takeOverDue, expire, forget, cleanupDue, holdClaim, complete, locked,
+	checkKey, find, lookUp, inspect, insertCompleted, insertFirst, insertClaimed, claimFirst, release, takeOver, takeOverDue, expire, forget, cleanupDue, holdClaim, complete, locked,
 	target, lockTarget, spend, mark, forgetInto, forgettable string
 }
 
@@ -123,7 +133,7 @@ func sqlIn(schema string) *recordSQL {
 	in := func(query string) string { return strings.ReplaceAll(query, "idempotency_keys", full) }
 	return &recordSQL{
 		checkKey: in(sqlCheckKey), find: in(sqlFind), lookUp: in(sqlLookUp), inspect: in(sqlInspect),
-		insertCompleted: in(sqlInsertCompleted), insertFirst: in(sqlInsertFirst), insertClaimed: in(sqlInsertClaimed), release: in(sqlRelease),
+		insertCompleted: in(sqlInsertCompleted), insertFirst: in(sqlInsertFirst), insertClaimed: in(sqlInsertClaimed), claimFirst: in(sqlClaimFirst), release: in(sqlRelease),
 		takeOver: in(sqlTakeOver), takeOverDue: in(sqlTakeOverDue), expire: in(sqlExpire), forget: in(sqlForget), cleanupDue: in(sqlCleanupDue),
 		holdClaim: in(sqlHoldClaim), complete: in(sqlComplete),
 		target: in(sqlTarget), lockTarget: in(sqlLockTarget), spend: in(sqlSpend), mark: in(sqlMark),

@@ -69,6 +69,7 @@ func Run[T any](t *testing.T, open func(t *testing.T) Fixture[T]) {
 		"cleaning up never touches what is in progress":                 (*suite[T]).sweepsEndedOnly,
 		"a tombstone is forgotten at last":                              (*suite[T]).forgets,
 		"a transaction may be sent as a single batch":                   (*suite[T]).commitsSingleBatch,
+		"a claim may be sent as a single batch":                         (*suite[T]).claimsInSingleBatch,
 		"in a single batch, a known key is refused and nothing changed": (*suite[T]).refusesKnownKeysInSingleBatch,
 		"in a single batch, a key in use is neither had nor waited for": (*suite[T]).refusesKeysInUseInSingleBatch,
 		"in a single batch, a write without a row rolls all back":       (*suite[T]).failsInSingleBatch,

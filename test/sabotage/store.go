@@ -42,6 +42,12 @@ func store() []sabotage {
 			caught: kept("in a single batch, a key in use is neither had nor waited for", "a key in use:"),
 		},
 		{
+			name:   "the key's guard of a whole claim doesn't raise",
+			breaks: "the provider is called for a key that another transaction holds, which may be giving it up",
+			edits:  []edit{{"postgres.sqlClaimFirst", `WHERE 1/pg_try_advisory_xact_lock($12::bigint)::int = 1`, `WHERE 1+0*pg_try_advisory_xact_lock($12::bigint)::int = 1`}},
+			caught: kept("in a single batch, a key in use is neither had nor waited for", "a key in use was claimed"),
+		},
+		{
 			name:   "RowsAffected ignored",
 			breaks: "T2 finds no record of its own and commits its payment, ledger and event all the same",
 			edits:  []edit{{"postgres.sqlComplete", `SELECT 1/(SELECT count(*) FROM touched), `, `SELECT (SELECT count(*) FROM touched), `}},
