@@ -1,0 +1,176 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/test/stores"
+)
+
+// pipelines stands between a cache and Redis. It counts the round trips, and each waits at the gate, if there is one.
+type pipelines struct {
+	sent atomic.Int32
+	gate chan struct{}
+	fail error
+}
+
+func (*pipelines) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*pipelines) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (p *pipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		p.sent.Add(1)
+		if p.gate != nil {
+			<-p.gate
+		}
+		if p.fail != nil {
+			return p.fail
+		}
+		return next(ctx, commands)
+	}
+}
+
+func numbered(i int) idempotency.Request {
+	req := testRequest()
+	req.KeyHash = [32]byte{byte(i), byte(i >> 8), 7}
+	return req
+}
+
+func TestLookUpsThatWaitTogetherTravelTogether(t *testing.T) {
+	t.Parallel()
+	for range 10 { // on a busy machine some may give up waiting
+		b, _ := newMiniBench(t, Limit{Requests: 1000, Per: time.Second})
+		b.loadedScript()
+		seen := &pipelines{gate: make(chan struct{})}
+		b.client.AddHook(seen)
+		const many = batchSize
+		found := make([]idempotency.LookupResult, many)
+		var group sync.WaitGroup
+		for i := range many {
+			group.Go(func() { found[i] = b.LookupAndMark(context.Background(), numbered(i)) })
+		}
+		for began := time.Now(); len(b.lookUps.queue) < many/2 && time.Since(began) < lookupTimeout/2; {
+			time.Sleep(100 * time.Microsecond)
+		}
+		close(seen.gate)
+		group.Wait()
+		if b.counts.of(OutcomeTimeout) > 0 {
+			continue
+		}
+		if n := seen.sent.Load(); n > many/2 {
+			t.Errorf("%d look-ups took %d round trips", many, n)
+		}
+		for i, entry := range found {
+			if !owned(entry) || !entry.Unseen || !entry.Admission.Allowed || !entry.Admission.Limited {
+				t.Fatalf("%d of %d: %+v; counted %v", i, many, entry, b.counts.seen)
+			}
+			if again := b.LookupAndMark(t.Context(), numbered(i)); !again.InFlight {
+				t.Fatalf("%d again: %+v", i, again) // each has its own marker, and meets it
+			}
+		}
+		return
+	}
+	t.Error("Redis answered too late each time")
+}
+
+// A look-up of another program's key, or one that Redis refuses, doesn't disturb those beside it.
+func TestALookUpFailsAlone(t *testing.T) {
+	t.Parallel()
+	b, server := newMiniBench(t, off())
+	odd := numbered(1)
+	server.HSet(b.codec.recordName(odd.Tenant, odd.KeyHash), "field", "value")
+	seen := &pipelines{gate: make(chan struct{})}
+	b.client.AddHook(seen)
+	var group sync.WaitGroup
+	found := make([]idempotency.LookupResult, 3)
+	for i := range found {
+		group.Go(func() { found[i] = b.LookupAndMark(context.Background(), numbered(i)) })
+	}
+	close(seen.gate)
+	group.Wait()
+	if owned(found[1]) || !owned(found[0]) || !owned(found[2]) || b.counts.of(outcomeBadValue+string(badType)) != 1 {
+		t.Errorf("%+v; counted %v", found, b.counts.seen)
+	}
+}
+
+// F3: those that wait behind a batch that hangs wait no longer than it does, set no marker later, and count as what they are.
+func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
+	server := stores.StartRealRedis(t)
+	b := newBench(t, server.URL(), off())
+	b.passes("before")
+	server.Freeze()
+	const many = 3 * batchSize
+	var group sync.WaitGroup
+	unsent := make([]bool, many)
+	began := time.Now()
+	for i := range many {
+		group.Go(func() { unsent[i] = !owned(b.LookupAndMark(context.Background(), numbered(i))) })
+	}
+	group.Wait()
+	if took := time.Since(began); took > 4*lookupTimeout {
+		t.Errorf("they waited %v", took)
+	}
+	if !b.breaker.open() {
+		t.Error("the breaker is closed")
+	}
+	server.Thaw()
+	eventually(t, "Redis is asked again", func() bool { b.enter(); return !b.breaker.open() })
+	dropped := 0
+	for i := range many {
+		if !unsent[i] {
+			continue
+		}
+		dropped++
+		if b.client.Exists(t.Context(), b.codec.recordName(numbered(i).Tenant, numbered(i).KeyHash)).Val() != 0 {
+			t.Errorf("look-up %d was given up and has set its marker", i)
+		}
+	}
+	if dropped < many-2*batchSize {
+		t.Errorf("%d of %d were given up", dropped, many)
+	}
+}
+
+// While one batch asks whether Redis is back, nobody waits for the answer.
+func TestWhileRedisIsTriedAgainOthersGoOn(t *testing.T) {
+	t.Parallel()
+	b, _ := newMiniBench(t, off())
+	seen := &pipelines{fail: errors.New("broken")}
+	b.client.AddHook(seen)
+	for range breakerFailures {
+		b.passes("broken")
+	}
+	if !b.breaker.open() {
+		t.Fatal("the breaker is closed")
+	}
+	seen.fail, seen.gate = nil, make(chan struct{})
+	eventually(t, "the pause is over", func() bool { return !b.breaker.open() })
+	asks := make(chan idempotency.LookupResult)
+	go func() { asks <- b.LookupAndMark(context.Background(), numbered(1)) }()
+	eventually(t, "one asks", func() bool { return seen.sent.Load() == breakerFailures+1 })
+	began := time.Now()
+	if entry := b.LookupAndMark(t.Context(), numbered(2)); owned(entry) || !entry.Admission.Allowed {
+		t.Errorf("%+v", entry)
+	}
+	if took := time.Since(began); took > lookupTimeout/2 {
+		t.Errorf("the other one waited %v", took)
+	}
+	close(seen.gate)
+	if entry := <-asks; !owned(entry) {
+		t.Errorf("the one that asked: %+v; counted %v", entry, b.counts.seen)
+	}
+}
+
+func TestAfterItsEndACacheLetsEverythingThrough(t *testing.T) {
+	t.Parallel()
+	b, server := newMiniBench(t, off())
+	b.Close()
+	if entry := b.passes("closed"); owned(entry) || len(server.Keys()) != 0 {
+		t.Errorf("%+v, %v", entry, server.Keys())
+	}
+}
