@@ -12,7 +12,9 @@ type sightless struct{ *operation }
 
 func (sightless) ReadsNothing() {}
 
-func withoutReads(o *operation) idempotency.Work[*tx] { return idempotency.Work[*tx]{External: sightless{o}} }
+func withoutReads(o *operation) idempotency.Work[*tx] {
+	return idempotency.Work[*tx]{External: sightless{o}}
+}
 
 func TestAClaimThatReadsNothingIsSentWhole(t *testing.T) {
 	t.Parallel()
