@@ -30,6 +30,8 @@ import (
 	"regexp"
 	"runtime"
 	"time"
+
+	"github.com/payonce/payonce/test/overlay"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -74,7 +76,7 @@ type plan struct {
 // sabotageAll runs the named tests once without a sabotage and once with each, and prints the table.
 func sabotageAll(ctx context.Context, chosen []sabotage, p plan, out, words io.Writer) error {
 	began := time.Now()
-	root, err := moduleRoot(ctx)
+	root, err := overlay.ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}

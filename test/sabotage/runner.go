@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/payonce/payonce/test/overlay"
 )
 
 // tries is how often a test is run against a sabotage before it is said to miss it.
@@ -29,7 +31,7 @@ type runner struct {
 // result is what came of one sabotage.
 type result struct {
 	sabotage
-	at     place
+	at     overlay.Place
 	missed string // why it does not count as caught; "" when it was
 	took   time.Duration
 	effort time.Duration
@@ -151,9 +153,9 @@ func (r *runner) broken(ctx context.Context, texts map[string]string) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	file, err := overlay(r.root, dir, texts)
+	file, err := overlay.Write(r.root, dir, texts)
 	if err != nil {
 		return nil, err
 	}
-	return withOverlay(ctx, file)
+	return overlay.Environ(ctx, file)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/payonce/payonce/test/overlay"
 )
 
 // toy is a module with a function, its test, and a test that builds nothing but asks the go command what it would see.
@@ -83,7 +85,7 @@ func TestOnlyAFailureOfTheNamedTestForItsReasonIsACatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (got.missed == "") != (c.missed == "") || !strings.Contains(got.missed, c.missed) || got.at != (place{"toy.go", 4}) {
+			if (got.missed == "") != (c.missed == "") || !strings.Contains(got.missed, c.missed) || got.at != (overlay.Place{File: "toy.go", Line: 4}) {
 				t.Errorf("%q at %s, want %q", got.missed, got.at, c.missed)
 			}
 		})
@@ -152,7 +154,7 @@ func TestSeveralReplacementsAllApply(t *testing.T) {
 	t.Parallel()
 	s := sabotage{edits: []edit{{"text.go", "second", "2"}, {"text.go", "first", "1"}, {"toy.go", "a + b", "0"}}}
 	texts, at, err := s.apply(toy(t).root)
-	if err != nil || at != (place{"text.go", 5}) || texts["text.go"] != "package toy\n\nconst Text = `\n1\n2\n`\n" || !strings.Contains(texts["toy.go"], "return 0") {
+	if err != nil || at != (overlay.Place{File: "text.go", Line: 5}) || texts["text.go"] != "package toy\n\nconst Text = `\n1\n2\n`\n" || !strings.Contains(texts["toy.go"], "return 0") {
 		t.Errorf("%q at %s, %v", texts, at, err)
 	}
 }
@@ -173,7 +175,7 @@ func TestWithoutASabotageEachNamedTestHasToPass(t *testing.T) {
 
 func TestTheTableNamesWhatWasMissedAndFails(t *testing.T) {
 	t.Parallel()
-	caught := result{sabotage: sabotage{name: "one", caught: catch{"pkg", "TestOne", "x"}}, at: place{"a.go", 1}, effort: time.Minute}
+	caught := result{sabotage: sabotage{name: "one", caught: catch{"pkg", "TestOne", "x"}}, at: overlay.Place{File: "a.go", Line: 1}, effort: time.Minute}
 	missed := caught
 	missed.name, missed.missed = "two", "the test passes"
 	var table strings.Builder

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"cmp"
-	"path"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/payonce/payonce/test/overlay"
 )
 
 // sabotage is one mistake, and the test that must notice it.
@@ -18,40 +19,19 @@ type sabotage struct {
 	caught  catch
 }
 
-// edit replaces a text that occurs exactly once where the edit applies; old is as short as its line allows.
-//
-// A place in Go is named by its declaration, whatever file that stands in: package.Name or package.Type.Method. The package
-// is in the folder of its name, or in the one that [folders] has for it. Comments are not looked at, so that they may change.
-// A place in SQL is named by its file.
+// edit is an [overlay.Edit]; old is as short as its line allows.
 type edit struct{ at, old, new string }
 
-// folders are where packages are that edits name, when it isn't the folder of that name at the top.
-func folders() map[string]string {
-	return map[string]string{
-		"app":      "internal/app",
-		"archive":  "internal/archive",
-		"postgres": "idempotency/postgres",
-		"problem":  "internal/problem",
-		"redis":    "idempotency/redis",
-		"safeurl":  "internal/safeurl",
-		"wire":     "internal/wire",
-		"session":  "idempotency/postgres/session",
+// apply returns the broken text of each file that the sabotage edits, and the place of its first edit.
+func (s sabotage) apply(root string) (texts map[string]string, at overlay.Place, err error) {
+	edits := make([]overlay.Edit, len(s.edits))
+	for i, e := range s.edits {
+		edits[i] = overlay.Edit{At: e.at, Old: e.old, New: e.new}
 	}
-}
-
-// symbol is the declaration that the edit is in; ok is false when it names a file.
-func (e edit) symbol() (name string, ok bool) {
-	if ext := path.Ext(e.at); ext == ".go" || ext == ".sql" {
-		return "", false
+	if texts, at, err = overlay.Apply(root, edits, s.imports); err != nil {
+		err = fmt.Errorf("%q: %w", s.name, err)
 	}
-	_, name, ok = strings.Cut(e.at, ".")
-	return name, ok
-}
-
-// folder is where the edit's package is.
-func (e edit) folder() string {
-	name, _, _ := strings.Cut(e.at, ".")
-	return cmp.Or(folders()[name], name)
+	return texts, at, err
 }
 
 // catch names the fastest test that notices. Its name goes on after a slash with the subtest's, as the source spells it.

@@ -1,4 +1,4 @@
-package main
+package overlay
 
 import (
 	"errors"
@@ -33,14 +33,14 @@ func newSource(root string) *source {
 
 // find returns where the old text of an edit stands. It is an error when it isn't there exactly once: the source has moved
 // on and the table has to follow.
-func (s *source) find(e edit) (span, error) {
+func (s *source) find(e Edit) (span, error) {
 	symbol, named := e.symbol()
 	if !named {
-		text, err := s.text(e.at)
+		text, err := s.text(e.At)
 		if err != nil {
 			return span{}, err
 		}
-		return e.in(span{e.at, 0, len(text)}, text, nil)
+		return e.in(span{e.At, 0, len(text)}, text, nil)
 	}
 	declared, err := s.declarations(e.folder())
 	if err != nil {
@@ -48,19 +48,19 @@ func (s *source) find(e edit) (span, error) {
 	}
 	where, known := declared[symbol]
 	if !known {
-		return span{}, fmt.Errorf("%s: no file in %s declares %s: say in test/sabotage what it is called now", e.at, e.folder(), symbol)
+		return span{}, fmt.Errorf("%s: no file in %s declares %s: say what it is called now", e.At, e.folder(), symbol)
 	}
 	text, removed := code(s.files[where.file][where.from:where.to])
 	return e.in(where, text, removed)
 }
 
 // in finds the old text in a text that stands in a file, with some of its parts removed.
-func (e edit) in(where span, text string, removed []int) (span, error) {
-	if n := strings.Count(text, e.old); n != 1 {
-		return span{}, fmt.Errorf("%s in %s holds %d times, not once: %s", e.at, where.file, n, e.old)
+func (e Edit) in(where span, text string, removed []int) (span, error) {
+	if n := strings.Count(text, e.Old); n != 1 {
+		return span{}, fmt.Errorf("%s in %s holds %d times, not once: %s", e.At, where.file, n, e.Old)
 	}
-	from := strings.Index(text, e.old)
-	to := from + len(e.old)
+	from := strings.Index(text, e.Old)
+	to := from + len(e.Old)
 	if removed != nil {
 		from, to = removed[from], removed[to-1]+1
 	}
@@ -76,7 +76,7 @@ func (s *source) text(file string) (string, error) {
 	return s.files[file], err
 }
 
-// declarations are those of a folder's package, tests excluded, by the names that [edit.at] gives them.
+// declarations are those of a folder's package, tests excluded, by the names that [Edit.At] gives them.
 func (s *source) declarations(folder string) (map[string]span, error) {
 	if declared, read := s.folders[folder]; read {
 		return declared, nil
