@@ -88,6 +88,15 @@ func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
 			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
 		}
 	})
+	t.Run("without each protection", func(t *testing.T) {
+		t.Parallel()
+		o := tiny(t, programs)
+		o.protections = true
+		r := measured(t, o)
+		if n := len(protections()); len(r.Figures) != n+1 || len(r.Verdicts) != n {
+			t.Errorf("%d figures and %d verdicts", len(r.Figures), len(r.Verdicts))
+		}
+	})
 }
 
 // checkTrips fails when a variant doesn't go the way that its name says.

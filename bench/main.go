@@ -43,9 +43,12 @@ func (o options) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	r := o.report(s)
-	if o.growth {
+	switch {
+	case o.growth:
 		err = s.growth(ctx, o, r, progress)
-	} else {
+	case o.protections:
+		err = s.protections(ctx, o, r, progress)
+	default:
 		err = s.compare(ctx, o, r, progress)
 	}
 	progress("")
@@ -65,7 +68,7 @@ func progressOn(errOut io.Writer) func(string) {
 	return func(string) {}
 }
 
-// compare is the benchmark without --growth.
+// compare is the benchmark without --growth or --protections.
 func (s *stage) compare(ctx context.Context, o options, r *report, progress func(string)) error {
 	t, err := s.openSite(ctx, "a", 0, nil)
 	if err != nil {

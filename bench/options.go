@@ -11,6 +11,7 @@ import (
 type options struct {
 	quick, json, growth bool
 	others              bool // measure services that stand on other libraries
+	protections         bool // measure what each protection costs, in builds that leave it out
 
 	rounds int
 	slice  time.Duration // of one variant in one round
@@ -38,6 +39,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "few short rounds: a look, not a measurement")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of tables")
 	flags.BoolVar(&o.growth, "growth", false, "measure with many records in the table, and cleanup under load")
+	flags.BoolVar(&o.protections, "protections", false, "measure what each protection of a first request costs, in builds that leave one out")
 	flags.BoolVar(&o.others, "others", false, "measure Fiber's middleware and DBOS, too; their modules are fetched")
 	flags.IntVar(&o.rounds, "rounds", 11, "how often each variant has its turn")
 	flags.DurationVar(&o.slice, "slice", time.Second, "length of a turn")

@@ -187,11 +187,17 @@ func (s *stage) emptyDatabase(ctx context.Context, statements string) (string, e
 		return "", err
 	}
 	url := s.postgres.DatabaseURL(name)
-	if conn, err = pgx.Connect(ctx, url); err != nil {
-		return "", err
+	return url, s.exec(ctx, url, statements)
+}
+
+// exec runs statements in a database.
+func (s *stage) exec(ctx context.Context, url, statements string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
 	}
 	_, err = conn.Exec(ctx, statements)
-	return url, errors.Join(err, conn.Close(ctx))
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // settle lets PostgreSQL write out what it was given, so that the next measurement doesn't pay for it.

@@ -93,7 +93,7 @@ func (t *site) storms(ctx context.Context, o options, r *report, progress func(s
 		}
 		service.forgetLog()
 	}
-	r.Verdicts = append(r.Verdicts, atOnce.verdict(2), spread.verdict(2))
+	r.Verdicts = append(r.Verdicts, atOnce.verdict(3), spread.verdict(1.5))
 	r.Notes = append(r.Notes, fmt.Sprintf("storms: %d copies of one payment over a pool of %s, the provider taking 300 ms; all got the same answer.\n"+
 		"Others: %d orders/s, %s, %s,\n%s.", o.copies, stormPool, besides, quiet.note(), atOnce.note(), spread.note()))
 	return nil
