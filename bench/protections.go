@@ -52,8 +52,11 @@ func protections() []protection {
 		{
 			name: "the look-up and the marker in Redis", loses: "copies at other replicas all reach PostgreSQL",
 			edits: []overlay.Edit{{
-				At: "redis.Cache.LookupAndMark", Old: `err := c.ask(ctx, l)`,
-				New: "err := errGivenUp\nif l != nil {\nreturn idempotency.LookupResult{Admission: idempotency.Admission{Allowed: true}, Unseen: true}\n}",
+				At: "redis.Cache.LookupAndMark", Old: `mine := marker{`,
+				New: `if ctx != nil {
+					return idempotency.LookupResult{Admission: idempotency.Admission{Allowed: true}, Unseen: true}
+				}
+				mine := marker{`,
 			}},
 		},
 		{
@@ -82,7 +85,7 @@ func (s *stage) protections(ctx context.Context, o options, r *report, progress 
 	list := append([]protection{{name: allProtections}}, protections()...)
 	variants := make([]*variant, len(list))
 	for i, p := range list {
-		progress("building without " + p.name)
+		progress("building: " + p.name)
 		server, err := s.without(ctx, t, p)
 		if err != nil {
 			return fmt.Errorf("without %s: %w", p.name, err)
@@ -156,4 +159,3 @@ func buildWithout(ctx context.Context, p protection, program string) (err error)
 	}
 	return nil
 }
-

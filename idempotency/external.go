@@ -48,8 +48,12 @@ func (e *Engine[T]) claim(ctx context.Context, req Request, op Operation[T]) (r 
 	pause := newBackoff()
 	for run := 1; ; run++ {
 		r = e.tryClaim(ctx, req, op)
+		req.unseen = false // from now on the key is looked up first
 		if errors.Is(r.err, ErrCommitUnknown) {
 			r = e.resolve(ctx, req)
+		}
+		if r.claim != nil {
+			e.flights.executes(req.flight)
 		}
 		switch {
 		case !errors.Is(r.err, ErrSerialization):

@@ -65,20 +65,22 @@ func (e *Engine[T]) transactSingleBatch(ctx context.Context, req Request, work *
 }
 
 // claimSingleBatch claims a key in one round trip, for an operation that reads nothing. Where it isn't decided, nothing happened and the key
-// has to be looked up: it is taken, or the operation refuses, which a key that was used before must not see.
+// has to be looked up: it is taken, or the operation refuses or panics, which a key that was used before must not see.
 func (e *Engine[T]) claimSingleBatch(ctx context.Context, req Request, op Operation[T]) (r result, decided bool) {
 	tx := e.store.Open(req)
-	sent := false
-	defer func() { // also when Prepare panics
-		if !sent {
+	prepared := false
+	defer func() {
+		if !prepared {
 			e.store.Rollback(tx)
+			_ = recover() // Prepare runs once more behind the look-up, if the key is new
 		}
 	}()
 	rec, claim := e.newClaim(req, op)
+	e.opt.Observer.Step(ctx, StepBegun)
 	if err := op.Prepare(ctx, tx, *claim); err != nil {
 		return result{}, false
 	}
-	sent = true
+	prepared = true
 	switch err := e.store.Claim(ctx, tx, rec); {
 	case errors.Is(err, ErrSerialization):
 		e.trust.suspect(req.Tenant)
@@ -86,8 +88,6 @@ func (e *Engine[T]) claimSingleBatch(ctx context.Context, req Request, op Operat
 	case err != nil:
 		return failed(fmt.Errorf("claim: %w", err)), true
 	}
-	e.flights.executes(req.flight)
-	e.opt.Observer.Step(ctx, StepBegun)
 	return result{claim: claim}, true
 }
 

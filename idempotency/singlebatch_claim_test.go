@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -86,5 +87,29 @@ func TestAnUnknownCommitOfAWholeClaimIsResolved(t *testing.T) {
 			t.Errorf("doubt %d: %v %v, %d calls", doubt, out.Source, err, o.calls)
 		}
 		check(t, s.store, "prepared", "charged")
+	}
+}
+
+// panicking is an operation with a bug in Prepare.
+type panicking struct{ sightless }
+
+func (panicking) Prepare(context.Context, *tx, idempotency.Claim) error { panic("bug") }
+
+func TestAPanicBeforeAClaimHidesNoOutcome(t *testing.T) {
+	t.Parallel()
+	s, g, engine := unseen()
+	bug := idempotency.Work[*tx]{External: panicking{sightless{&operation{}}}}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic of a new key was swallowed")
+			}
+		}()
+		_, _ = engine.Do(t.Context(), request(), bug)
+	}()
+	check(t, s.store)
+	_ = g.do(t, engine, withoutReads(&operation{}), "enter", "publish")
+	if out, err := engine.Do(t.Context(), request(), bug); err != nil || string(out.Response.Body) != "charged" {
+		t.Errorf("a used key: %v", err)
 	}
 }

@@ -75,7 +75,8 @@ type Operation[T any] interface {
 }
 
 // ReadsNothing marks an [Operation] whose Reads queues nothing. The claim of a key that is most likely new is sent in one round trip
-// then: Prepare runs before the key was looked up, and what it queued is dropped when the key turns out to be taken.
+// then: Prepare runs before the key was looked up. When the key turns out to be taken, or Prepare refuses, what it queued is dropped, and for a
+// new key it runs again.
 type ReadsNothing interface{ ReadsNothing() }
 
 // Completer ends an operation whose outcome was asked for.

@@ -152,7 +152,7 @@ func (b *breaker) failure(err error) error {
 	return failed
 }
 
-// tally tells the breaker how one more request went that has asked already: those of a batch count as if each had asked alone.
+// tally tells the breaker how one more request went that has asked already.
 func (b *breaker) tally(err error) {
 	_, _ = b.breaker.Execute(func() (struct{}, error) { return struct{}{}, err })
 }
@@ -171,7 +171,7 @@ func outcomeOf(err error) string {
 	switch {
 	case isPoolFull(err):
 		return OutcomePoolFull
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errGivenUp), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return OutcomeTimeout
 	case errors.As(err, &reply):
 		return OutcomeRefused

@@ -44,8 +44,10 @@ type Cache struct {
 	breaker   *breaker
 	publisher *publisher
 	lookUps   *batches[*lookUp]
-	asking    atomic.Bool // a batch of look-ups is on its way
-	prober    *prober     // nil unless watched
+	alone     bool         // look-ups share no pipelines
+	asking    atomic.Bool  // a batch of look-ups is on its way
+	answered  atomic.Int64 // when one was answered last (Unix nanoseconds)
+	prober    *prober      // nil unless watched
 	script    *redis.Script
 	loading   atomic.Int64 // until when (Unix nanoseconds) a load of the script is on its way
 }
@@ -76,6 +78,7 @@ func NewCache(client redis.UniversalClient, cfg Config) *Cache {
 		primary: cfg.Primary, breaker: breaker, publisher: newPublisher(client, breaker, gcraScript),
 		script: redis.NewScript(gcraScript),
 	}
+	_, c.alone = client.(*redis.ClusterClient)
 	c.lookUps = newBatches(c.sendLookUps)
 	return c
 }

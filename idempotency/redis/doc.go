@@ -20,7 +20,8 @@
 // docs/guarantees.md has what clients see and what is left.
 //
 //	Redis                        what a request sees
-//	refuses, breaks              nothing; after 5 failures in a row Redis is left alone for a second (F2)
+//	refuses, breaks              nothing; after 5 failures in a row Redis is left alone for a second (F2). Look-ups that
+//	                             wait at the same moment share a round trip; a connection that breaks is one failure
 //	hangs                        at most 100 ms, until then (F3)
 //	flushed, restarted           a miss, and no script: it is loaded again at once (F4)
 //	failed over, lost writes     a miss; a left-over marker: 409 for a second at most (F5)

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type lookUp struct {
 	get  *redis.StringCmd
 	err  error // of its commands, or of all
 
+	since time.Time // when it began to wait
 	stage atomic.Int32
 	done  chan struct{} // closed when it was answered or failed
 }
@@ -28,22 +30,34 @@ type lookUp struct {
 const (
 	lookUpWaits = iota
 	lookUpSent
-	lookUpGivenUp
+	lookUpGivenUp // never sent
+	lookUpLate    // sent, and no longer waited for
 )
 
-// errGivenUp: a look-up waited for its turn for as long as one may take, and was never sent.
-var errGivenUp = errors.New("a look-up was not sent in time")
+// leastTime is what a look-up must have left to be sent. One that is answered when its request is over would leave a marker behind.
+const leastTime = lookupTimeout / 3
 
-// ask sends a look-up together with those of other requests, and returns when it was answered, or after lookupTimeout. The client's
-// hanging up doesn't end it: Redis may have set the marker.
+// errGivenUp: a look-up waited for its turn for as long as one may take, and was never sent.
+var errGivenUp = fmt.Errorf("a look-up was not sent in time: %w", context.DeadlineExceeded)
+
+// ask sends a look-up, and returns when it was answered, or after lookupTimeout. The client's hanging up doesn't end it: Redis may
+// have set the marker. Those that wait at the same moment travel together, but not to a Cluster: a node that is away would fail the
+// look-ups at all others.
 func (c *Cache) ask(ctx context.Context, l *lookUp) (err error) {
-	_, end := c.breaker.observe.Start(ctx, "redis")
-	defer func() { end(err) }()
-	l.done = make(chan struct{})
 	if err := c.breaker.refuses(c.asking.Load()); err != nil {
 		return err
 	}
+	_, end := c.breaker.observe.Start(ctx, "redis")
+	defer func() { end(err) }()
+	l.since, l.done = time.Now(), make(chan struct{})
+	if c.alone {
+		c.sendLookUps([]*lookUp{l})
+		return l.err
+	}
 	if !c.lookUps.offer(l) {
+		if c.lookUps.stopped() {
+			return errGivenUp
+		}
 		return c.breaker.failure(redis.ErrPoolTimeout)
 	}
 	patience := time.NewTimer(lookupTimeout)
@@ -55,32 +69,50 @@ func (c *Cache) ask(ctx context.Context, l *lookUp) (err error) {
 		if l.stage.CompareAndSwap(lookUpWaits, lookUpGivenUp) {
 			return errGivenUp
 		}
-		<-l.done
-		return l.err
 	case <-patience.C:
 	}
-	if l.stage.CompareAndSwap(lookUpWaits, lookUpGivenUp) {
-		err = c.breaker.failure(errGivenUp) // those before it hang
-		c.breaker.tally(err)
-		return err
+	switch {
+	case l.stage.CompareAndSwap(lookUpWaits, lookUpGivenUp):
+		return c.gaveUp()
+	case l.stage.CompareAndSwap(lookUpSent, lookUpLate):
+		return context.DeadlineExceeded // its batch counts it
 	}
-	return context.DeadlineExceeded // its batch counts it
+	<-l.done // at this moment
+	return l.err
+}
+
+// gaveUp counts a look-up that was not sent. It is held against Redis when that has not answered anybody for as long; else this process
+// was busy.
+func (c *Cache) gaveUp() error {
+	err := c.breaker.failure(errGivenUp)
+	if time.Now().UnixNano()-c.answered.Load() >= int64(lookupTimeout) {
+		c.breaker.tally(err)
+	}
+	return err
 }
 
 // sendLookUps makes one round trip of all that are still waited for.
 func (c *Cache) sendLookUps(batch []*lookUp) {
-	sent := batch[:0]
+	now := time.Now()
+	sent, left := batch[:0], lookupTimeout
 	for _, l := range batch {
-		if l.stage.CompareAndSwap(lookUpWaits, lookUpSent) {
-			sent = append(sent, l)
+		rest := lookupTimeout - now.Sub(l.since)
+		switch {
+		case rest < leastTime:
+			if l.stage.CompareAndSwap(lookUpWaits, lookUpGivenUp) {
+				l.err = c.gaveUp()
+				close(l.done)
+			}
+		case l.stage.CompareAndSwap(lookUpWaits, lookUpSent):
+			sent, left = append(sent, l), min(left, rest)
 		}
 	}
 	if len(sent) == 0 {
 		return
 	}
-	c.asking.Store(true)
+	c.asking.Store(!c.alone)
 	defer c.asking.Store(false)
-	refused := c.breaker.run(context.Background(), lookupTimeout, func(ctx context.Context) error {
+	refused := c.breaker.run(context.Background(), left, func(ctx context.Context) error {
 		pipe := c.client.Pipeline()
 		for _, l := range sent {
 			c.queue(ctx, pipe, l)
@@ -92,14 +124,27 @@ func (c *Cache) sendLookUps(batch []*lookUp) {
 		return sent[0].err
 	})
 	for i, l := range sent {
-		switch {
-		case isRefusal(refused):
+		if isRefusal(refused) {
 			l.err = refused
 			c.breaker.observe.Redis(OutcomeBreakerOpen)
-		case i > 0:
-			c.breaker.tally(l.err)
+		} else {
+			c.judge(l, i == 0)
 		}
 		close(l.done)
+	}
+}
+
+// judge tells the breaker of a look-up that was sent. Those of a batch count as if each had asked alone, but for a connection that
+// broke or hangs: that is one failure, and the first one's.
+func (c *Cache) judge(l *lookUp, first bool) {
+	if l.err == nil {
+		c.answered.Store(time.Now().UnixNano())
+	}
+	if failed, ok := errors.AsType[*commandError](l.err); !first && (!ok || failed.outcome == OutcomeRefused) {
+		c.breaker.tally(l.err)
+	}
+	if l.err == nil && l.stage.Load() == lookUpLate {
+		c.breaker.observe.Redis(OutcomeTimeout)
 	}
 }
 

@@ -136,6 +136,37 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 	}
 }
 
+// A connection that breaks under a batch is one failure, however many were in it.
+func TestABrokenConnectionIsOneFailure(t *testing.T) {
+	t.Parallel()
+	b, _ := newMiniBench(t, off())
+	seen := &pipelines{gate: make(chan struct{}), fail: errors.New("broken")}
+	b.client.AddHook(seen)
+	var group sync.WaitGroup
+	for i := range 3 * breakerFailures {
+		group.Go(func() { b.LookupAndMark(context.Background(), numbered(i)) })
+	}
+	for began := time.Now(); len(b.lookUps.queue) < 2*breakerFailures && time.Since(began) < lookupTimeout/3; {
+		time.Sleep(100 * time.Microsecond)
+	}
+	close(seen.gate)
+	group.Wait()
+	if n := seen.sent.Load(); n < breakerFailures && b.breaker.open() {
+		t.Errorf("%d round trips failed, and Redis is left alone; counted %v", n, b.counts.seen)
+	}
+}
+
+// An answer that comes when it is no longer waited for is counted.
+func TestALateAnswerIsCounted(t *testing.T) {
+	t.Parallel()
+	b, _ := newMiniBench(t, off())
+	seen := &pipelines{gate: make(chan struct{})}
+	b.client.AddHook(seen)
+	b.passes("late")
+	close(seen.gate)
+	eventually(t, "it is counted", func() bool { return b.counts.of(OutcomeTimeout) == 1 })
+}
+
 // While one batch asks whether Redis is back, nobody waits for the answer.
 func TestWhileRedisIsTriedAgainOthersGoOn(t *testing.T) {
 	t.Parallel()

@@ -73,7 +73,7 @@ func engine() []sabotage {
 			name:   "waiting while holding a connection",
 			breaks: "each copy that waits at another replica keeps a transaction open, and the pool is eaten by waiters",
 			edits: []edit{{
-				"idempotency.Engine.tryClaim", `if !found.Mine {`, `if !found.Mine { if req.Wait > 0 { time.Sleep(min(req.Wait, e.opt.MaxWait)) }`,
+				"idempotency.Engine.claimAfterLookUp", `if !found.Mine {`, `if !found.Mine { if req.Wait > 0 { time.Sleep(min(req.Wait, e.opt.MaxWait)) }`,
 			}},
 			caught: catch{"idempotency", "TestACopyThatWaitsAtAnotherReplicaKeepsNoTransactionOpen", "2 transactions are open"},
 		},
