@@ -70,7 +70,7 @@ func TestEveryVariantIsMeasuredAndCompared(t *testing.T) {
 	t.Run("side by side", func(t *testing.T) {
 		t.Parallel()
 		r := measured(t, tiny(t, programs))
-		figures, verdicts := 32, len(aims)+3
+		figures, verdicts := 34, len(aims)+3
 		if !needs.CI() { // a newcomer's tests fetch no modules that the service does without
 			figures, verdicts = figures-4, verdicts-4
 		}

@@ -62,14 +62,27 @@ func (t *site) ordersAt(path string, key func(b []byte, i int) []byte) load.Sour
 	return t.post(path, key, t.anOrder, len(orderBody))
 }
 
-// paymentsAt pays the i-th prepared order.
-func (t *site) paymentsAt(path, name, method string) load.Source {
-	const before, between = `{"order_id":"`, `","payment_method":"`
-	length := len(before) + len(models.FormatID(models.PrefixOrder, orderID(0))) + len(between) + len(method) + len(`"}`)
+// paymentsAt pays the i-th prepared order; fields are more of the body's, each with a comma before it.
+func (t *site) paymentsAt(path, name, method, fields string) load.Source {
+	const before = `{"order_id":"`
+	behind := `","payment_method":"` + method + `"` + fields + `}`
+	length := len(before) + len(models.FormatID(models.PrefixOrder, orderID(0))) + len(behind)
 	return t.post(path, t.numbered(name), func(b []byte, i int) []byte {
 		b = append(append(b, before...), models.FormatID(models.PrefixOrder, orderID(i))...)
-		return append(append(append(b, between...), method...), `"}`...)
+		return append(b, behind...)
 	}, length)
+}
+
+// operationsOn asks for an operation on a payment: /v1/payments/{id}/ and what.
+func (t *site) operationsOn(payment func(i int) string, what, name string) load.Source {
+	const body = `{}`
+	key := t.numbered(name)
+	behind := "/" + what + " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer " + t.apiKey +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nIdempotency-Key: "
+	return func(b []byte, i int) []byte {
+		b = append(append(append(b, "POST "+paymentsPath+"/"...), payment(i)...), behind...)
+		return append(append(key(b, i), "\r\n\r\n"...), body...)
+	}
 }
 
 // orderID is the id of the i-th prepared order: a UUIDv7, in the order in which they are made, as real ones are.

@@ -107,7 +107,7 @@ func (n *neighbours) besideStorm(ctx context.Context, copies int, within time.Du
 			return nil, err
 		}
 	}
-	request := t.paymentsAt(paymentsPath, "storm", stormCard)(nil, t.orders.used)
+	request := t.paymentsAt(paymentsPath, "storm", stormCard, "")(nil, t.orders.used)
 	t.orders.used++
 	crowd, err := t.stage.crowd(ctx, t.service.address, copies, within, request)
 	if err != nil {

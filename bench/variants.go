@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"strings"
 
 	"github.com/payonce/payonce/bench/load"
@@ -25,6 +27,8 @@ const (
 	twoReplicas    = "first order, 2 replicas"
 	threeReplicas  = "first order, 3 replicas"
 	firstPayment   = "first payment"
+	firstCapture   = "first capture"
+	firstRefund    = "first refund"
 	sealedOrder    = "first order, sealed"
 	replayMemory   = "replay from L1"
 	replayRedis    = "replay from Redis"
@@ -56,6 +60,8 @@ func (t *site) payonceVariants() []*variant {
 	variants := []*variant{
 		t.fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.SourceFirst),
 		t.paying(firstPayment, t.service, paymentsPath, idempotency.SourceFirst),
+		t.operating(firstCapture, "capture", `,"capture_method":"manual"`),
+		t.operating(firstRefund, "refunds", ""),
 		{
 			stage: t.stage, name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.SourceMemory),
 			reserve: t.warmUp(hotKeys), spent: func(int) {},
@@ -102,7 +108,7 @@ func (t *site) baselineVariants() []*variant {
 func inTurns(variants []*variant, only string) []*variant {
 	order := []string{
 		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, twoReplicas, threeReplicas, sealedOrder,
-		plainPayment, firstPayment, plainPaymentAt, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownAutocommit, ownProtectGORM, ownProtect,
+		plainPayment, firstPayment, plainPaymentAt, firstCapture, firstRefund, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownAutocommit, ownProtectGORM, ownProtect,
 		ownNaive, otherFiber, otherTx, otherStep, ownPlainCall, ownCall, ownNaiveCall, otherExternal, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
 	}
 	wanted := map[string]bool{}
@@ -139,7 +145,7 @@ func (t *site) fresh(name string, server *child, next load.Source, outcome idemp
 // paying uses up prepared orders.
 func (t *site) paying(name string, server *child, path string, outcome idempotency.Source) *variant {
 	return &variant{
-		name: name, stage: t.stage, server: server, next: t.paymentsAt(path, "payment", instantCard), outcome: string(outcome), guess: 2000,
+		name: name, stage: t.stage, server: server, next: t.paymentsAt(path, "payment", instantCard, ""), outcome: string(outcome), guess: 2000,
 		reserve: func(ctx context.Context, n int) (int, int, error) {
 			if t.orders.left() < n {
 				if err := t.moreOrders(ctx, n-t.orders.left()); err != nil {
@@ -149,6 +155,31 @@ func (t *site) paying(name string, server *child, path string, outcome idempoten
 			return t.orders.used, t.orders.left(), nil
 		},
 		spent: func(used int) { t.orders.used += used },
+	}
+}
+
+// operating uses up payments, which it makes with these fields before they are measured.
+func (t *site) operating(name, what, fields string) *variant {
+	var payments []string
+	used, key := 0, strings.ReplaceAll(name, " ", "-")
+	pay := t.paymentsAt(paymentsPath, "paid-for-"+key, instantCard, fields)
+	return &variant{
+		name: name, stage: t.stage, server: t.service, outcome: string(idempotency.SourceFirst), guess: 600,
+		next: t.operationsOn(func(i int) string { return payments[i] }, what, key),
+		reserve: func(ctx context.Context, n int) (int, int, error) {
+			missing := max(0, n-(len(payments)-used))
+			if err := t.moreOrders(ctx, max(0, missing-t.orders.left())); err != nil {
+				return 0, 0, err
+			}
+			err := load.Each(ctx, t.service.address, t.orders.used, missing, http.StatusCreated, pay, func(answer load.Answer) {
+				var made struct{ ID string }
+				_ = json.Unmarshal(answer.Body, &made) // an empty id is answered 404, which fails the turn
+				payments = append(payments, made.ID)
+			})
+			t.orders.used += missing
+			return used, len(payments) - used, err
+		},
+		spent: func(n int) { used += n },
 	}
 }
 

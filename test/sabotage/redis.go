@@ -22,6 +22,14 @@ func gate() []sabotage {
 			caught: catch{"idempotency/redis", "TestAWrongValueIsAMissAndACounter", "another merchant's"},
 		},
 		{
+			name:   "a look-up that was given up is sent",
+			breaks: "it leaves a marker behind, and the client's next try is refused for a second",
+			edits: []edit{{
+				"redis.Cache.sendLookUps", `case l.stage.CompareAndSwap(lookUpWaits, lookUpSent):`, `case l.stage.CompareAndSwap(lookUpWaits, lookUpSent) || left > 0:`,
+			}, {"redis.Cache.sendLookUps", `case rest < leastTime:`, `case rest < -time.Hour:`}, {"redis.Cache.sendLookUps", `sent, left = append(sent, l), min(left, rest)`, `sent = append(sent, l)`}},
+			caught: catch{"idempotency/redis", "TestAFrozenRedisIsLeftAloneByAllThatWait", "was given up and has set its marker"},
+		},
+		{
 			name:   "timeline check removed",
 			breaks: "after a failover that lost commits, Redis replays outcomes that no longer exist",
 			edits:  []edit{{"redis.Cache.timely", `case rec.Timeline != timeline:`, `case false:`}},

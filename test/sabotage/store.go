@@ -48,6 +48,12 @@ func store() []sabotage {
 			caught: kept("in a single batch, a key in use is neither had nor waited for", "a key in use was claimed"),
 		},
 		{
+			name:   "a single batch that is refused for the server's sake is the end",
+			breaks: "while PostgreSQL is read-only or full, a key without its value in Redis gets 503 instead of its replay",
+			edits:  []edit{{"postgres.Tx.commitFirst", `if err != nil && takesNoWrites(err) {`, `if err != nil && takesNoWrites(err) && tx == nil {`}},
+			caught: catch{"idempotency/postgres", "TestAReadOnlyServerStillReplays/cache_statement", "a single batch: got"},
+		},
+		{
 			name:   "RowsAffected ignored",
 			breaks: "T2 finds no record of its own and commits its payment, ledger and event all the same",
 			edits:  []edit{{"postgres.sqlComplete", `SELECT 1/(SELECT count(*) FROM touched), `, `SELECT (SELECT count(*) FROM touched), `}},
