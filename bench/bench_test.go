@@ -105,6 +105,7 @@ func checkTrips(t *testing.T, r report) {
 	for name, want := range map[string][2]float64{
 		bareHandler: {0, 0}, edgeHandler: {0, 0}, oneGet: {0, 1}, oneSelect: {1, 0}, oneSelectSQL: {1, 0}, plainOrder: {4, 0},
 		replayMemory: {0, 0}, replayRedis: {0, 1}, replayPostgres: {1, 2}, firstOrder: {1, 2}, firstPayment: {3, 2},
+		firstCapture: {4, 2}, firstRefund: {4, 2},
 	} {
 		at := slices.IndexFunc(r.Figures, func(f row) bool { return f.Name == name })
 		if at < 0 || r.Figures[at].Postgres == nil || r.Figures[at].Redis == nil {

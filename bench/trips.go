@@ -27,11 +27,11 @@ func (t *site) countTrips(ctx context.Context, all []*figures, times int) (err e
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
-		if err := load.Each(ctx, v.server.address, first, tripsWarm, 201, v.next, nil); err != nil {
+		if err := load.Each(ctx, v.server.address, first, tripsWarm, wanted(v.name), v.next, nil); err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		before := [2]int64{m.postgres.Trips(), m.redis.Trips()}
-		if err := load.Each(ctx, v.server.address, first+tripsWarm, times, 201, v.next, nil); err != nil {
+		if err := load.Each(ctx, v.server.address, first+tripsWarm, times, wanted(v.name), v.next, nil); err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 		f.postgres = float64(m.postgres.Trips()-before[0]) / float64(times)

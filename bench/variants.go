@@ -161,7 +161,7 @@ func (t *site) paying(name string, server *child, path string, outcome idempoten
 // operating uses up payments, which it makes with these fields before they are measured.
 func (t *site) operating(name, what, fields string) *variant {
 	var payments []string
-	used, key := 0, strings.ReplaceAll(name, " ", "-")
+	used, key := 0, strings.ReplaceAll(name, " ", "-")+t.pass
 	pay := t.paymentsAt(paymentsPath, "paid-for-"+key, instantCard, fields)
 	return &variant{
 		name: name, stage: t.stage, server: t.service, outcome: string(idempotency.SourceFirst), guess: 600,
