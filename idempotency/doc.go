@@ -32,7 +32,7 @@
 //	local cache         completed records in the process (L1); the fast path is L2, the store L3
 //	flight              a request that this process works on; its copies in the process wait for what it learns
 //	leader              the first request of a flight, the only one of its process that asks the fast path and the store
-//	single batch        a local effect that is sent in one round trip, without a look-up before it
+//	single batch        a local effect, or a claim that reads nothing, that is sent in one round trip, without a look-up before it
 //	primary             the store's server that takes writes: its clock and its timeline are those that count
 //	timeline            changes when a standby becomes the primary and commits may be lost; caches forget then
 //	step, span          a point of the protocol, and a part of it with a beginning and an end, as an [Observer] sees them
