@@ -112,7 +112,8 @@ func (e *Engine[T]) claimAfterLookUp(ctx context.Context, req Request, op Operat
 func (e *Engine[T]) newClaim(req Request, op Operation[T]) (*Record, *Claim) {
 	rec := newRecord(req)
 	rec.Operation, rec.Resource = op.Name(), op.Resource()
-	return rec, rec.claimed(time.Now().Add(e.opt.Lease))
+	claim := rec.claimed(time.Now().Add(e.opt.Lease))
+	return rec, claim
 }
 
 // call asks the provider with a deadline that leaves the completion its share of the lease. When there is no time left it doesn't
