@@ -143,6 +143,23 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 	}
 }
 
+// A look-up whose request has gone on would set a marker that nobody removes.
+func TestALookUpThatWasGivenUpIsNotSent(t *testing.T) {
+	t.Parallel()
+	b, server := newMiniBench(t, off())
+	const few = breakerFailures - 2 // so that the breaker stays closed
+	seen := &pipelines{}
+	open := seen.held(b, few, func(i int) { b.LookupAndMark(context.Background(), numbered(i)) })
+	eventually(t, "they give up", func() bool { return b.counts.of(OutcomeTimeout) >= few })
+	open()
+	b.passes("the next one") // behind them in the queue
+	for i := range few {
+		if server.Exists(b.codec.recordName(numbered(i).Tenant, numbered(i).KeyHash)) {
+			t.Errorf("look-up %d was given up and has set its marker", i)
+		}
+	}
+}
+
 // A connection that breaks under a batch is one failure, however many were in it.
 func TestABrokenConnectionIsOneFailure(t *testing.T) {
 	t.Parallel()
