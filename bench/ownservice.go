@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/payonce/payonce/bench/load"
 	"github.com/payonce/payonce/idempotency/postgres/schema"
 )
 
@@ -36,11 +37,8 @@ const ownTables = `
 
 // startOwn starts that service on a database of its own, once with Redis and once without.
 func (t *site) startOwn(ctx context.Context) error {
-	database, err := t.stage.emptyDatabase(ctx, ownTables)
+	database, err := t.stage.ownDatabase(ctx)
 	if err != nil {
-		return err
-	}
-	if err := schema.Migrate(ctx, database, schema.Options{}); err != nil {
 		return err
 	}
 	charges, err := t.stage.child(ctx, "charges", "own", []string{"charges"}, nil)
@@ -59,6 +57,15 @@ func (t *site) startOwn(ctx context.Context) error {
 	return t.startOthers(ctx, env)
 }
 
+// ownDatabase makes a database for that service.
+func (s *stage) ownDatabase(ctx context.Context) (string, error) {
+	database, err := s.emptyDatabase(ctx, ownTables)
+	if err != nil {
+		return "", err
+	}
+	return database, schema.Migrate(ctx, database, schema.Options{})
+}
+
 // startOthers starts the services on other libraries, on the same tables.
 func (t *site) startOthers(ctx context.Context, env map[string]string) (err error) {
 	env["ADDR"], env["ADMIN_ADDR"] = "127.0.0.1:0", "127.0.0.1:0"
@@ -74,9 +81,13 @@ func (t *site) startOthers(ctx context.Context, env map[string]string) (err erro
 
 const noteBody = `{"text":"twenty-five characters ok"}`
 
+// notesAt posts a note with the keys that key gives.
+func (t *site) notesAt(path string, key func(b []byte, i int) []byte) load.Source {
+	return t.post(path, key, func(b []byte, _ int) []byte { return append(b, noteBody...) }, len(noteBody))
+}
+
 // ownVariants are the paths of that service, with and without payonce.
 func (t *site) ownVariants() (variants []*variant) {
-	note := func(b []byte, _ int) []byte { return append(b, noteBody...) }
 	for _, v := range []struct {
 		name   string
 		server *child
@@ -102,7 +113,7 @@ func (t *site) ownVariants() (variants []*variant) {
 			continue
 		}
 		key := t.numbered(strings.NewReplacer(": ", "-", ", ", "-", " ", "-", "'", "").Replace(v.name))
-		variants = append(variants, t.fresh(v.name, v.server, t.post(v.path, key, note, len(noteBody)), ""))
+		variants = append(variants, t.fresh(v.name, v.server, t.notesAt(v.path, key), ""))
 	}
 	return variants
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
-	"github.com/payonce/payonce/idempotency/postgres/schema"
 	"github.com/payonce/payonce/test/overlay"
 )
 
@@ -86,13 +83,11 @@ func (s *stage) protections(ctx context.Context, o options, r *report, progress 
 	variants := make([]*variant, len(list))
 	for i, p := range list {
 		progress("building: " + p.name)
-		server, err := s.without(ctx, t, p)
+		server, err := s.without(ctx, t, p, fmt.Sprintf("own-%d", i))
 		if err != nil {
 			return fmt.Errorf("without %s: %w", p.name, err)
 		}
-		key := t.numbered(fmt.Sprintf("protection%d", i))
-		next := t.post("/protect-tx", key, func(b []byte, _ int) []byte { return append(b, noteBody...) }, len(noteBody))
-		variants[i] = t.fresh(p.name, server, next, "")
+		variants[i] = t.fresh(p.name, server, t.notesAt("/protect-tx", t.numbered(fmt.Sprintf("protection%d", i))), "")
 	}
 	all, err := rounds(ctx, variants, o, progress)
 	if err != nil {
@@ -105,25 +100,18 @@ func (s *stage) protections(ctx context.Context, o options, r *report, progress 
 			Processor: median(ratios(all[0].processor(), f.processor())),
 		})
 	}
-	for _, p := range protections() {
+	for _, p := range list[1:] {
 		r.Notes = append(r.Notes, "without "+p.name+": "+p.loses)
 	}
 	return nil
 }
 
-// without starts the service of one's own without a protection, on a database of its own.
-func (s *stage) without(ctx context.Context, t *site, p protection) (*child, error) {
-	program := "own"
-	if len(p.edits) > 0 {
-		program = "own-without-" + strings.NewReplacer(" ", "-", "'", "").Replace(p.name)
-		if err := buildWithout(ctx, p, filepath.Join(s.programs, program)); err != nil {
-			return nil, err
-		}
+// without starts the service of one's own without a protection, on a database of its own. program is the name of its build.
+func (s *stage) without(ctx context.Context, t *site, p protection, program string) (*child, error) {
+	if err := buildWithout(ctx, p, filepath.Join(s.programs, program)); err != nil {
+		return nil, err
 	}
-	database, err := s.emptyDatabase(ctx, ownTables)
-	if err == nil {
-		err = schema.Migrate(ctx, database, schema.Options{})
-	}
+	database, err := s.ownDatabase(ctx)
 	if err == nil && p.sql != "" {
 		err = s.exec(ctx, database, p.sql)
 	}
@@ -152,10 +140,5 @@ func buildWithout(ctx context.Context, p protection, program string) (err error)
 	if err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-overlay", file, "-ldflags=-s -w", "-o", program, "./bench/own")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, output)
-	}
-	return nil
+	return goBuild(ctx, filepath.Join(root, "bench", "own"), program, "-overlay", file)
 }

@@ -26,12 +26,17 @@ const (
 // post prepares the requests of one variant; key and body append the i-th request's own part. A nil key is a request
 // without one.
 func (t *site) post(path string, key, body func(b []byte, i int) []byte, length int) load.Source {
-	head := "POST " + path + " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer " + t.apiKey +
-		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(length) + "\r\nIdempotency-Key: "
+	head := "POST " + path + t.behindPath(length)
 	return func(b []byte, i int) []byte {
 		b = key(append(b, head...), i)
 		return body(append(b, "\r\n\r\n"...), i)
 	}
+}
+
+// behindPath is a request's head from its path to its key, for a JSON body of this length.
+func (t *site) behindPath(length int) string {
+	return " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer " + t.apiKey +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(length) + "\r\nIdempotency-Key: "
 }
 
 // numbered keys are new with each number.
@@ -77,8 +82,7 @@ func (t *site) paymentsAt(path, name, method, fields string) load.Source {
 func (t *site) operationsOn(payment func(i int) string, what, name string) load.Source {
 	const body = `{}`
 	key := t.numbered(name)
-	behind := "/" + what + " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer " + t.apiKey +
-		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nIdempotency-Key: "
+	behind := "/" + what + t.behindPath(len(body))
 	return func(b []byte, i int) []byte {
 		b = append(append(append(b, "POST "+paymentsPath+"/"...), payment(i)...), behind...)
 		return append(append(key(b, i), "\r\n\r\n"...), body...)

@@ -7,13 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/payonce/payonce/internal/embedded"
 	"github.com/payonce/payonce/migrations"
+	"github.com/payonce/payonce/test/overlay"
 )
 
 const (
@@ -124,27 +124,29 @@ func programs(others bool) map[string]string {
 
 // build makes all programs at once: linking is most of it.
 func build(ctx context.Context, folder string, others bool) error {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	root, err := overlay.ModuleRoot(ctx)
 	if err != nil {
-		return fmt.Errorf("find the module: %w", err)
+		return err
 	}
 	list := programs(others)
 	errs := make(chan error, len(list))
 	for name, path := range list {
-		go func() {
-			build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(folder, name), ".")
-			build.Dir = filepath.Join(strings.TrimSpace(string(root)), path)
-			output, err := build.CombinedOutput()
-			if err != nil {
-				err = fmt.Errorf("build %s: %w\n%s", path, err, output)
-			}
-			errs <- err
-		}()
+		go func() { errs <- goBuild(ctx, filepath.Join(root, path), filepath.Join(folder, name)) }()
 	}
 	for range list {
 		err = errors.Join(err, <-errs)
 	}
 	return err
+}
+
+// goBuild builds the program in a folder.
+func goBuild(ctx context.Context, folder, program string, flags ...string) error {
+	build := exec.CommandContext(ctx, "go", append(append([]string{"build", "-ldflags=-s -w", "-o", program}, flags...), ".")...)
+	build.Dir = folder
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", folder, err, output)
+	}
+	return nil
 }
 
 // child starts a program and stops it at the end.

@@ -96,8 +96,8 @@ func (a *authorize) Claim(ctx context.Context, tx *postgres.Tx) error {
 		return &RejectedError{Code: err.Code()}
 	}
 	a.payment.Amount, a.payment.Currency = order.AmountTotal, order.Currency
-	a.payment.CreatedAt = models.ChangedAt(order.UpdatedAt, tx.Now()) // never older than what it is of
-	a.payment.UpdatedAt = a.payment.CreatedAt
+	at := models.ChangedAt(order.UpdatedAt, tx.Now()) // never before the order
+	a.payment.CreatedAt, a.payment.UpdatedAt = at, at
 	a.orders.Reserve(tx, order.MerchantID, order.ID, a.payment.Amount)
 	a.payments.Insert(tx, &a.payment)
 	return nil

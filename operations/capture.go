@@ -79,8 +79,8 @@ func (c *capture) Claim(_ context.Context, tx *postgres.Tx) error {
 	}
 	c.payment = *payment
 	c.row.Amount, c.row.Currency = amount, payment.Currency
-	c.row.CreatedAt = models.ChangedAt(payment.UpdatedAt, tx.Now()) // never older than what it is of
-	c.row.UpdatedAt = c.row.CreatedAt
+	at := models.ChangedAt(payment.UpdatedAt, tx.Now()) // never before the payment
+	c.row.CreatedAt, c.row.UpdatedAt = at, at
 	c.row.IsFinal = c.row.IsFinal || amount == payment.Left()
 	c.payments.Reserve(tx, payment.MerchantID, payment.ID, amount, 0)
 	c.captures.Insert(tx, &c.row)

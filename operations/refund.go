@@ -79,8 +79,8 @@ func (r *refund) Claim(_ context.Context, tx *postgres.Tx) error {
 	}
 	r.payment = *payment
 	r.row.Amount, r.row.Currency = amount, payment.Currency
-	r.row.CreatedAt = models.ChangedAt(payment.UpdatedAt, tx.Now()) // never older than what it is of
-	r.row.UpdatedAt = r.row.CreatedAt
+	at := models.ChangedAt(payment.UpdatedAt, tx.Now()) // never before the payment
+	r.row.CreatedAt, r.row.UpdatedAt = at, at
 	r.payments.Reserve(tx, payment.MerchantID, payment.ID, 0, amount)
 	r.refunds.Insert(tx, &r.row)
 	return nil

@@ -26,7 +26,7 @@ type lookUp struct {
 	done  chan struct{} // closed when it was answered or failed
 }
 
-// The stages of a look-up. Whoever moves it out of lookUpWaits decides whether it is sent.
+// The stages of a look-up. The goroutine that changes it from lookUpWaits decides whether the look-up is sent.
 const (
 	lookUpWaits = iota
 	lookUpSent

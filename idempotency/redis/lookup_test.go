@@ -143,7 +143,7 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 	}
 }
 
-// A look-up whose request has gone on would set a marker that nobody removes.
+// When a request goes on without its look-up, that must not be sent later: its marker would stay for a second.
 func TestALookUpThatWasGivenUpIsNotSent(t *testing.T) {
 	t.Parallel()
 	b, server := newMiniBench(t, off())
@@ -190,7 +190,7 @@ func TestALateAnswerIsCounted(t *testing.T) {
 	eventually(t, "it is counted", func() bool { return b.counts.of(OutcomeTimeout) == 1 })
 }
 
-// While one batch asks whether Redis is back, nobody waits for the answer.
+// While one batch asks whether Redis is back, other requests don't wait for the answer.
 func TestWhileRedisIsTriedAgainOthersGoOn(t *testing.T) {
 	t.Parallel()
 	b, _ := newMiniBench(t, off())

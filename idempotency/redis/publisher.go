@@ -51,13 +51,12 @@ func newPublisher(client redis.UniversalClient, breaker *breaker, script string)
 
 // offer queues a write, or drops it. It never waits.
 func (p *publisher) offer(e *write) bool {
-	if p.stopped() {
-		return false
-	}
 	if !p.breaker.open() && p.batches.offer(e) {
 		return true
 	}
-	p.breaker.observe.Redis(OutcomeDropped)
+	if !p.stopped() {
+		p.breaker.observe.Redis(OutcomeDropped)
+	}
 	return false
 }
 
