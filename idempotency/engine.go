@@ -72,7 +72,7 @@ func (e *Engine[T]) Do(ctx context.Context, req Request, work Work[T]) (Outcome,
 // rules would refuse. bind is called once at most.
 func (e *Engine[T]) DoLazily(ctx context.Context, req Request, bind func() (Work[T], error)) (Outcome, error) {
 	e.opt.Observer.Step(ctx, StepReceived)
-	req.ran = new(bool)
+	req.ran, req.Repeated = new(bool), req.Wait > 0
 	work := &binding[T]{bind: bind}
 	r := e.attempt(ctx, req, work)
 	if r.inFlight() != nil && req.Wait > 0 {
@@ -96,7 +96,7 @@ func (e *Engine[T]) attempt(ctx context.Context, req Request, work *binding[T]) 
 		return e.runLeader(ctx, req, flight, work)
 	}
 	return e.admitted(req, func() result {
-		req.Limiter = "" // counted once
+		req.Limiter, req.Repeated = "", true // counted once
 		return e.follow(ctx, req, flight, work)
 	})
 }
@@ -141,10 +141,13 @@ func (e *Engine[T]) runLeader(ctx context.Context, req Request, flight *flight, 
 			e.opt.FastPath.ReleaseMarker(ctx, req, known.Marker)
 		}
 	}()
-	req.unseen, req.claimID = known.Unseen, NewClaimID()
+	req.unseen, req.assumed, req.claimID = known.Unseen, known.Assumed, NewClaimID()
 	answer := e.executeOrReplay(ctx, req, bound)
 	marked = !answer.keyTaken
-	if rec := answer.record; rec != nil && rec.State == Completed {
+	switch rec := answer.record; {
+	case rec == nil || rec.State != Completed:
+	case answer.cachedHere && e.opt.LocalCache.Put(rec):
+	default:
 		e.publish(ctx, rec)
 		marked = false // replaced
 	}
@@ -172,6 +175,7 @@ const ownLockPatience = time.Second
 // runInstead executes the operation that a local effect asked for. That one's rollback ends in the background when the store is slow
 // (Transactions.Rollback), and until then the key is held, by this very request: it is no copy that is in flight.
 func (e *Engine[T]) runInstead(ctx context.Context, req Request, op Operation[T]) result {
+	req.assumed = false // the lock that it meets is its own, and says nothing of the key
 	until, pause := time.Now().Add(ownLockPatience), newBackoff()
 	for {
 		r := e.runExternal(ctx, req, op)

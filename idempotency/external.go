@@ -36,6 +36,7 @@ func (e *Engine[T]) answerUnready(ctx context.Context, req Request, reason error
 	if rec == nil {
 		return failed(reason)
 	}
+	e.notNew(req, rec)
 	return e.answerFrom(ctx, req, rec)
 }
 
@@ -92,6 +93,7 @@ func (e *Engine[T]) claimAfterLookUp(ctx context.Context, req Request, op Operat
 		return e.answerFound(ctx, req, found.Record, asked)
 	}
 	if !found.Mine {
+		e.notNew(req, nil)
 		return failed(&InFlightError{RetryAfter: minRetry})
 	}
 	e.flights.executes(req.flight)

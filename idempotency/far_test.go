@@ -84,5 +84,6 @@ func (d *door) LookupAndMark(context.Context, idempotency.Request) idempotency.L
 func (d *door) Lookup(ctx context.Context, req idempotency.Request) idempotency.LookupResult {
 	return d.LookupAndMark(ctx, req)
 }
+func (*door) WasKnown(idempotency.Tenant)                                  {}
 func (*door) Publish(context.Context, *idempotency.Record)                 {}
 func (*door) ReleaseMarker(context.Context, idempotency.Request, [16]byte) {}

@@ -42,6 +42,8 @@ func (g *gate) Publish(_ context.Context, rec *idempotency.Record) {
 	g.told = append(g.told, told)
 }
 
+func (g *gate) WasKnown(idempotency.Tenant) { g.told = append(g.told, "known") }
+
 func (g *gate) ReleaseMarker(context.Context, idempotency.Request, [16]byte) {
 	g.told = append(g.told, "leave")
 }

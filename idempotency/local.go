@@ -68,6 +68,7 @@ func (e *Engine[T]) transactAfterLookUp(ctx context.Context, req Request, work *
 		return e.answerFound(ctx, req, found.Record, asked)
 	}
 	if !found.Mine {
+		e.notNew(req, nil)
 		return failed(&InFlightError{RetryAfter: minRetry})
 	}
 	e.flights.executes(req.flight)
@@ -117,6 +118,7 @@ func (e *Engine[T]) answerFound(ctx context.Context, req Request, rec *Record, a
 		case Expired, Canceled:
 		}
 	}
+	e.notNew(req, rec)
 	return e.answerFrom(ctx, req, rec)
 }
 

@@ -88,14 +88,17 @@ func (c *LocalCache) Get(tenant Tenant, keyHash [32]byte) *Record {
 	return entry.rec
 }
 
-// Put keeps a completed record; anything else, what is too large, and what shows a secret, it ignores.
-func (c *LocalCache) Put(rec *Record) {
+// Put keeps a completed record, and reports whether it did; anything else, what is too large, and what shows a secret, it ignores.
+func (c *LocalCache) Put(rec *Record) (kept bool) {
 	if c == nil || rec == nil || rec.State != Completed || rec.Response == nil || rec.Response.Secret {
-		return
+		return false
 	}
-	if weight := cacheWeight(rec); weight <= c.largest {
-		c.shard(&rec.KeyHash).put(recordID{rec.Tenant, rec.KeyHash}, &cacheEntry{rec: rec, weight: weight})
+	weight := cacheWeight(rec)
+	if weight > c.largest {
+		return false
 	}
+	c.shard(&rec.KeyHash).put(recordID{rec.Tenant, rec.KeyHash}, &cacheEntry{rec: rec, weight: weight})
+	return true
 }
 
 func cacheWeight(rec *Record) int {

@@ -84,6 +84,8 @@ type Request struct {
 	Route       string        // the pattern that the path matched, for observers
 	Limiter     string        // whose rate is counted; empty: it is not counted
 	Wait        time.Duration // how long a duplicate waits for the outcome; zero: not at all
+	// Repeated is set by the engine: a copy of the request was met, or its client would wait for one, so that its key is likely known.
+	Repeated bool
 
 	// Earlier computes the fingerprints that earlier releases gave this request; nil: there are none. It is called only
 	// where a record has another fingerprint than Fingerprint.
@@ -91,6 +93,7 @@ type Request struct {
 
 	ran     *bool   // whether work has run for this request, in any of its attempts
 	unseen  bool    // what LookupResult.Unseen said
+	assumed bool    // what LookupResult.Assumed said
 	flight  *flight // of which this request is the first
 	claimID ClaimID // of all runs of this request, so that what an earlier run committed is known to be its own
 }

@@ -17,6 +17,9 @@ type result struct {
 	// keyUnread: the work ran before its key was looked up, and left nothing behind. What err says holds only if the key is
 	// free: one that was used before has another answer.
 	keyUnread bool
+	// cachedHere: the fast path was not asked for the key, and has not known such keys for a while. The record is published to it only if
+	// this process can't remember it.
+	cachedHere bool
 	// claim is this request's own, and committed. The request has not ended: its operation is to be called.
 	claim *Claim
 }

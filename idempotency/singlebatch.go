@@ -21,8 +21,23 @@ func (e *Engine[T]) findBeforeWrite(ctx context.Context, req Request) (r result,
 	case rec == nil:
 		return result{}, false
 	}
-	e.trust.suspect(req.Tenant)
-	return e.answerFrom(ctx, req, rec), true
+	if !req.assumed {
+		e.notNew(req, rec)
+	}
+	r = e.answerFrom(ctx, req, rec)
+	r.cachedHere = req.assumed && r.record == rec
+	return r, true
+}
+
+// notNew notes that a look-up has met a key, or its record, that was taken for new. A fast path that was not asked is asked from now on. Where
+// it was and didn't know an outcome that it should have, the store is asked first for a while.
+func (e *Engine[T]) notNew(req Request, rec *Record) {
+	switch {
+	case req.assumed:
+		e.opt.FastPath.WasKnown(req.Tenant)
+	case req.unseen && rec != nil && rec.State == Completed:
+		e.trust.suspect(req.Tenant)
+	}
 }
 
 // fitsSingleBatch reports whether a local effect is sent in one batch, without a look-up before it: its key is most likely
@@ -58,7 +73,6 @@ func (e *Engine[T]) transactSingleBatch(ctx context.Context, req Request, work *
 	completes = true
 	r = e.commit(ctx, tx, newRecord(req), response)
 	if errors.Is(r.err, ErrSerialization) {
-		e.trust.suspect(req.Tenant)
 		return result{err: fmt.Errorf("%w: %w", ErrUnavailable, r.err), keyUnread: true}
 	}
 	return r
@@ -83,7 +97,6 @@ func (e *Engine[T]) claimSingleBatch(ctx context.Context, req Request, op Operat
 	prepared = true
 	switch err := e.store.Claim(ctx, tx, rec); {
 	case errors.Is(err, ErrSerialization):
-		e.trust.suspect(req.Tenant)
 		return result{}, false
 	case err != nil:
 		return failed(fmt.Errorf("claim: %w", err)), true
@@ -114,9 +127,10 @@ func (e *Engine[T]) answerAfterRun(ctx context.Context, req Request, cause error
 	e.store.Rollback(tx)
 	switch {
 	case found.Record != nil:
-		e.trust.suspect(req.Tenant)
+		e.notNew(req, found.Record)
 		return e.answerFrom(ctx, req, found.Record)
 	case !found.Mine:
+		e.notNew(req, nil)
 		return failed(&InFlightError{RetryAfter: minRetry})
 	}
 	return result{outcome: Outcome{KeyUnused: true}, err: cause}

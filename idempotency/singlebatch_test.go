@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +123,170 @@ func TestAfterAWrongGuessKeysAreLookedUpFirstForAWhile(t *testing.T) {
 		another(2)
 		s.asked(t, 5, 1)
 	})
+}
+
+// A fast path that has taken a key for new without asking is told when that was wrong, and asks from then on; the store isn't asked first.
+func TestAFastPathThatAssumedAKeyNewHearsThatItWasKnown(t *testing.T) {
+	t.Parallel()
+	s, g, engine := unseen()
+	g.entry = idempotency.LookupResult{Unseen: true, Assumed: true}
+	_ = g.do(t, engine, writing(new(int)), "enter", "publish")
+	_ = g.do(t, engine, writing(new(int)), "enter", "known", "publish")
+	_ = g.do(t, engine, writing(new(int)), "enter", "known", "publish")
+	if s.looked != 0 {
+		t.Errorf("the store was asked %d times before it was written to", s.looked)
+	}
+	s.asked(t, 3, 2)
+	check(t, s.store, "written")
+}
+
+// While the fast path is known not to know what the store knows, a key that it wasn't asked for is read in the store. It hears nothing of
+// it: to ask would have been in vain. This process remembers the record.
+func TestAKeyThatTheFastPathWasNotAskedForIsReadAndKeptHere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, g, _ := unseen()
+		at := &promoted{timeline: 1}
+		local := idempotency.NewLocalCache(0, at)
+		engine := idempotency.New(s, nil, idempotency.Options{FastPath: g, LocalCache: local})
+		forget := func() { // what this process remembers
+			at.timeline = 2
+			local.Get(request().Tenant, request().KeyHash)
+			at.timeline = 1
+		}
+		_ = g.do(t, engine, writing(new(int)), "enter", "publish")
+		forget()
+		_ = g.do(t, engine, writing(new(int)), "enter", "publish")
+		g.entry = idempotency.LookupResult{Unseen: true, Assumed: true}
+		for range 3 {
+			forget()
+			_ = g.do(t, engine, writing(new(int)), "enter", "leave")
+			_ = g.do(t, engine, writing(new(int))) // from memory
+		}
+		s.asked(t, 2, 1)
+		without := idempotency.New(s, nil, idempotency.Options{FastPath: g}) // has nowhere to remember it
+		for _, g.entry = range []idempotency.LookupResult{{Unseen: true, Marker: [16]byte{1}}, {Unseen: true, Assumed: true}} {
+			_ = g.do(t, without, writing(new(int)), "enter", "publish")
+		}
+		<-time.After(3 * time.Second) // the bubble's clock
+		forget()
+		_ = g.do(t, engine, writing(new(int)), "enter", "known", "publish")
+	})
+}
+
+// promoted is a clock whose timeline changes.
+type promoted struct {
+	clock
+	timeline uint32
+}
+
+func (p *promoted) Timeline() uint32 { return p.timeline }
+
+// withReads is work of both kinds that begins with a look-up.
+func withReads() map[string]idempotency.Work[*tx] {
+	reading := writing(new(int))
+	reading.Local.Reads = func(*tx) {}
+	return map[string]idempotency.Work[*tx]{"a local effect": reading, "an operation": charging(&operation{})}
+}
+
+// When the fast path was asked for a key and did not know its outcome, the store is asked first for a while, also for work that begins with
+// a look-up anyway. A record in progress is no reason for that, because only outcomes are published.
+func TestAnOutcomeThatTheFastPathDidNotKnowMakesTheStoreBeAskedFirst(t *testing.T) {
+	t.Parallel()
+	for name, work := range withReads() {
+		s, g, engine := unseen()
+		_ = g.do(t, engine, work, "enter", "publish")
+		rec := s.records[request().KeyHash]
+		rec.State, s.until[rec.KeyHash] = idempotency.InProgress, time.Now().Add(time.Hour)
+		for range 2 {
+			_ = g.do(t, engine, work, "enter", "leave")
+		}
+		rec.State = idempotency.Completed
+		_ = g.do(t, engine, work, "enter", "publish")
+		if s.looked != 0 {
+			t.Errorf("%s: the store was asked first %d times before the fast path had missed an outcome", name, s.looked)
+		}
+		_ = g.do(t, engine, work, "enter", "publish")
+		if s.looked != 1 {
+			t.Errorf("%s: then it was asked first %d times, want once", name, s.looked)
+		}
+	}
+}
+
+// What begins with a look-up tells a fast path that has assumed as well.
+func TestAFastPathThatAssumedHearsOfALookUpThatMeetsTheKey(t *testing.T) {
+	t.Parallel()
+	unready := &operation{}
+	for name, work := range withReads() {
+		s, g, engine := unseen()
+		g.entry = idempotency.LookupResult{Unseen: true, Assumed: true}
+		s.held[request().KeyHash] = true
+		if err := g.do(t, engine, work, "enter", "known", "leave"); err == nil {
+			t.Errorf("%s went on although its key was in use", name)
+		}
+		delete(s.held, request().KeyHash)
+		_ = g.do(t, engine, work, "enter", "publish")
+		_ = g.do(t, engine, work, "enter", "known", "publish")
+		unready.ready = idempotency.ErrUnavailable // the provider is known to be away
+		_ = g.do(t, engine, charging(unready), "enter", "known", "publish")
+	}
+}
+
+// A request that may be a repeated one says so, and its key is not to be taken for new unasked.
+func TestARequestThatMayBeRepeatedSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		wait time.Duration
+		want []bool
+	}{"a first one": {0, []bool{false}}, "one that waits for a copy": {time.Second, []bool{true}}} {
+		s := newStore()
+		g := &noting{gate: gate{store: s}}
+		req := request()
+		req.Wait = test.wait
+		if _, err := idempotency.New(s, nil, idempotency.Options{FastPath: g}).Do(t.Context(), req, writing(new(int))); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(g.repeated, test.want) {
+			t.Errorf("%s: got %v, want %v", name, g.repeated, test.want)
+		}
+	}
+}
+
+// A copy whose first request ended without an answer leads itself, and has met a copy.
+func TestACopyThatLeadsIsRepeated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		g := &noting{gate: gate{store: s}, refusesFirst: true}
+		engine := idempotency.New(s, nil, idempotency.Options{FastPath: g})
+		var group sync.WaitGroup
+		for range 2 {
+			group.Go(func() { _, _ = engine.Do(t.Context(), request(), writing(new(int))) })
+			synctest.Wait() // the first is being looked up, then the copy waits for it
+		}
+		group.Wait()
+		if want := []bool{false, true}; !slices.Equal(g.repeated, want) {
+			t.Errorf("got %v, want %v", g.repeated, want)
+		}
+		check(t, s, "written")
+	})
+}
+
+// noting is a gate that notes which requests called themselves repeated.
+type noting struct {
+	gate
+
+	refusesFirst bool // after a while, because of its rate
+	repeated     []bool
+}
+
+func (a *noting) LookupAndMark(ctx context.Context, req idempotency.Request) idempotency.LookupResult {
+	a.repeated = append(a.repeated, req.Repeated)
+	if a.refusesFirst && len(a.repeated) == 1 {
+		<-time.After(time.Millisecond) // the bubble's clock
+		return idempotency.LookupResult{}
+	}
+	return a.gate.LookupAndMark(ctx, req)
 }
 
 // reuse sends a key of a tenant twice through a gate that knows nothing of it: the second time that turns out wrong.

@@ -10,7 +10,7 @@ import (
 // travel with BEGIN, and carry WhenMine like those of a key's claim; run queues the writes, which travel with COMMIT.
 func (d *Database) Run(ctx context.Context, reads func(*Tx), run func(context.Context, *Tx) error) error {
 	tx := &Tx{db: d}
-	tx.add(statement{label: labelBegin, sql: session.Begin})
+	tx.add(beginStatement())
 	tx.Read("now", `SELECT now(), set_config('payonce.mine', 'true', true), `+session.Durable, nil, func(scan func(...any) error) error {
 		return scan(&tx.now, nil, nil)
 	})

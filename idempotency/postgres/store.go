@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/payonce/payonce/idempotency"
-	"github.com/payonce/payonce/idempotency/postgres/session"
 )
 
 // StoreOptions say where the table is and how long records live; a zero field takes its default.
@@ -63,7 +62,7 @@ func lockKey(tenant idempotency.Tenant, keyHash [32]byte) int64 {
 func (s *Store) Begin(ctx context.Context, req idempotency.Request, reads func(*Tx)) (*Tx, idempotency.Found, error) {
 	tx := s.newTx()
 	found := idempotency.Found{}
-	tx.queue = append(tx.queue, statement{label: labelBegin, sql: session.Begin})
+	tx.queue = append(tx.queue, beginStatement())
 	tx.Read("lock the key", sqlTryLock, []any{lockKey(req.Tenant, req.KeyHash)}, func(scan func(...any) error) error {
 		return scan(&tx.now, &found.Mine, nil)
 	})
@@ -151,7 +150,7 @@ func (s *Store) Open(req idempotency.Request) *Tx {
 	free := statement{
 		label: labelKey, sql: s.sql.checkKey, args: []any{lockKey(req.Tenant, req.KeyHash), uuid.UUID(req.Tenant), req.KeyHash[:]},
 	}
-	tx.early = &early{first: []statement{{label: labelBegin, sql: session.Begin}, free}, take: s.db.freshConn, failed: keyTaken, holds: true}
+	tx.early = &early{first: []statement{beginStatement(), free}, take: s.db.freshConn, failed: keyTaken, holds: true}
 	return tx
 }
 
@@ -229,7 +228,7 @@ func (s *Store) Complete(ctx context.Context, claim idempotency.Claim,
 			return err
 		},
 	}
-	if err := tx.singleBatch(ctx, complete); err != nil {
+	if err := tx.singleBatchWith(ctx, []statement{beginStatement()}, complete); err != nil {
 		return nil, claimLost(err)
 	}
 	return rec, nil

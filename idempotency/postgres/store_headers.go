@@ -32,12 +32,13 @@ func encodeHeaders(headers []idempotency.Header) (string, error) {
 	return string(text), nil
 }
 
-func decodeHeaders(text *string) ([]idempotency.Header, error) {
-	if text == nil {
+// decodeHeaders reads them; empty text has none.
+func decodeHeaders(text string) ([]idempotency.Header, error) {
+	if text == "" {
 		return nil, nil
 	}
 	var stored []storedHeader
-	if err := json.Unmarshal([]byte(*text), &stored); err != nil {
+	if err := json.Unmarshal([]byte(text), &stored); err != nil {
 		return nil, fmt.Errorf("decode headers: %w", err)
 	}
 	headers := make([]idempotency.Header, len(stored))

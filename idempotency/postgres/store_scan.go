@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/payonce/payonce/idempotency"
 )
@@ -28,38 +29,43 @@ func (s *Store) completion(tenant idempotency.Tenant, keyHash [32]byte, response
 // scanRecord reads recordColumns.
 func (s *Store) scanRecord(scan func(dest ...any) error, timeline uint32) (*idempotency.Record, error) {
 	var (
-		rec                  = &idempotency.Record{Timeline: timeline}
-		keyHash, fingerprint []byte
-		state                string
-		lease                float64
-		resource             *uuid.UUID
-		status               int
-		headers, sealed      *string
-		body                 []byte
-		canceled             *time.Time
+		rec                           = &idempotency.Record{Timeline: timeline}
+		keyHash, fingerprint, body    []byte
+		state                         string
+		operation, kind               pgtype.Text
+		resource                      pgtype.UUID
+		status                        pgtype.Int2
+		headers, sealed               pgtype.Text
+		created, now                  time.Time
+		leaseUntil, expires, canceled pgtype.Timestamptz
 	)
-	if err := scan((*uuid.UUID)(&rec.Tenant), &keyHash, &fingerprint, &rec.Method, &rec.Path, &state, (*uuid.UUID)(&rec.ClaimID), &rec.Fence, &lease,
-		&rec.Operation, &rec.Resource.Type, &resource, &status, &headers, &body, &rec.ExpiresAt, &canceled, &sealed); err != nil {
+	if err := scan((*uuid.UUID)(&rec.Tenant), &keyHash, &fingerprint, &rec.Method, &rec.Path, &state, (*uuid.UUID)(&rec.ClaimID), &rec.Fence, &leaseUntil,
+		&operation, &kind, &resource, &status, &headers, &body, &created, &expires, &canceled, &sealed, &now); err != nil {
 		return nil, fmt.Errorf("scan the record: %w", err)
 	}
 	copy(rec.KeyHash[:], keyHash)
 	copy(rec.Fingerprint[:], fingerprint)
-	rec.State = idempotency.State(state)
-	rec.LeaseLeft = time.Duration(lease * float64(time.Second))
-	rec.ExpiresAt = rec.ExpiresAt.UTC()
-	if resource != nil {
-		rec.Resource.ID = *resource
+	rec.State, rec.ExpiresAt, rec.CanceledAt = idempotency.State(state), created.UTC(), canceled.Time.UTC()
+	if leaseUntil.Valid {
+		rec.LeaseLeft = leaseUntil.Time.Sub(now)
 	}
-	if canceled != nil {
-		rec.CanceledAt = canceled.UTC()
+	if expires.Valid {
+		rec.ExpiresAt = expires.Time.UTC()
 	}
+	switch { // what is stored, by the server's clock
+	case rec.State == idempotency.Completed && expires.Valid && !expires.Time.After(now):
+		rec.State = idempotency.Expired
+	case canceled.Valid && !status.Valid: // there never was a response: the key was given up before it was used
+		rec.State = idempotency.Canceled
+	}
+	rec.Operation, rec.Resource = operation.String, idempotency.Resource{Type: kind.String, ID: resource.Bytes}
 	if rec.State != idempotency.Completed {
 		return rec, nil
 	}
-	rec.Response = &idempotency.Response{Status: status, Body: body, Resource: rec.Resource}
+	rec.Response = &idempotency.Response{Status: int(status.Int16), Body: body, Resource: rec.Resource}
 	var err error
-	if rec.Response.Headers, err = decodeHeaders(headers); err != nil {
+	if rec.Response.Headers, err = decodeHeaders(headers.String); err != nil {
 		return nil, err
 	}
-	return rec, s.unseal(rec, sealed)
+	return rec, s.unseal(rec, sealed.String)
 }

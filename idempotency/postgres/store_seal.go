@@ -49,14 +49,14 @@ func (s *Store) seal(tenant idempotency.Tenant, keyHash [32]byte, response *idem
 
 // unseal opens the body of a record that was read. One that can't be opened is no answer and no reason to execute anything
 // again: the store counts as away, until its key is back.
-func (s *Store) unseal(rec *idempotency.Record, how *string) (err error) {
-	if how == nil {
+func (s *Store) unseal(rec *idempotency.Record, how string) (err error) {
+	if how == "" {
 		return nil
 	}
 	if s.options.Sealer == nil {
 		return fmt.Errorf("%w: the stored response is sealed, and the store has nothing to open it with", idempotency.ErrUnavailable)
 	}
-	rec.Response.Secret = *how == sealedSecret
+	rec.Response.Secret = how == sealedSecret
 	if rec.Response.Body, err = s.options.Sealer.Open(rec.Response.Body, rowOf(rec.Tenant, rec.KeyHash)); err != nil {
 		return fmt.Errorf("%w: open the stored response: %w", idempotency.ErrUnavailable, err)
 	}

@@ -15,14 +15,10 @@ import (
 // now() and not clock_timestamp() bounds what the jobs look for: a volatile function is a filter, and each run would
 // read the whole index behind the last row that is due. Their transactions are one statement, so both say the same.
 
-// recordColumns are read in the order of scanRecord. The lease and the replay's end are judged by Postgres's clock,
-// here, and never by a replica's. A tombstone without a status never had a response: its key was given up before it was used.
-const recordColumns = `merchant_id, key_hash, fingerprint, method, path,
-	CASE WHEN state = 'completed' AND expires_at <= clock_timestamp() THEN 'expired'
-		WHEN canceled_at IS NOT NULL AND status IS NULL THEN 'canceled' ELSE state END AS state,
-	claim_id, fence, coalesce(extract(epoch FROM lease_until - clock_timestamp())::float8, 0) AS lease_left,
-	coalesce(operation, '') AS operation, coalesce(resource_type, '') AS resource_type, resource_id,
-	coalesce(status, 0) AS status, headers, body, coalesce(expires_at, created_at) AS expires_at, canceled_at, sealed`
+// recordColumns are read in the order of scanRecord, which computes the rest from the last one: PostgreSQL's clock judges leases and
+// replays, and never a replica's. They are columns as they stand, because PostgreSQL prepares each expression anew for each execution.
+const recordColumns = `merchant_id, key_hash, fingerprint, method, path, state, claim_id, fence, lease_until, operation, resource_type, resource_id,
+	status, headers, body, created_at, expires_at, canceled_at, sealed, clock_timestamp()`
 
 const (
 	sqlTryLock = `SELECT now(), set_config('payonce.mine', pg_try_advisory_xact_lock($1)::text, true) = 'true', ` + session.Durable
@@ -103,20 +99,19 @@ const (
 		greatest(0, coalesce(extract(epoch FROM now() - (SELECT min(completed_at) FROM idempotency_keys WHERE state = 'expired')) - $1::float8, 0))::float8`
 )
 
-// takenColumns are recordColumns with the table's alias, which the join needs.
-const takenColumns = `k.merchant_id, k.key_hash, k.fingerprint, k.method, k.path, k.state, k.claim_id, k.fence,
-	extract(epoch FROM k.lease_until - clock_timestamp())::float8, coalesce(k.operation, ''), coalesce(k.resource_type, ''),
-	k.resource_id, 0, NULL::jsonb, NULL::bytea, k.created_at, NULL::timestamptz, NULL::text`
+// takenColumns are recordColumns with the table's alias, which the join needs. A record that is taken over has no response.
+const takenColumns = `k.merchant_id, k.key_hash, k.fingerprint, k.method, k.path, k.state, k.claim_id, k.fence, k.lease_until, k.operation, k.resource_type,
+	k.resource_id, NULL::smallint, NULL::jsonb, NULL::bytea, k.created_at, NULL::timestamptz, NULL::timestamptz, NULL::text, clock_timestamp()`
 
 // sqlHoldClaim locks the record under its claim, and fails the transaction when the claim has another owner.
 var sqlHoldClaim = `SELECT 1/count(*) FROM (SELECT 1 FROM idempotency_keys` + whereClaim + ` FOR UPDATE) held`
 
-// sqlComplete is the completion transaction's conditional write and its answer in one statement.
+// sqlComplete is the completion transaction's conditional write and its answer in one statement, and makes its COMMIT durable.
 var sqlComplete = `WITH touched AS (UPDATE idempotency_keys SET state = 'completed', lease_until = NULL,
 		status = $5, headers = $6::jsonb, body = $7, sealed = nullif($8, ''), completed_at = clock_timestamp(),
 		expires_at = clock_timestamp() + make_interval(secs => $9),
 		resource_type = coalesce(nullif($10::text, ''), resource_type), resource_id = coalesce($11::uuid, resource_id)` + whereClaim + ` RETURNING *)
-	SELECT 1/(SELECT count(*) FROM touched), ` + recordColumns + ` FROM (SELECT 1) one LEFT JOIN touched ON true`
+	SELECT 1/((SELECT count(*) FROM touched) * (` + durable + `)::int), ` + recordColumns + ` FROM (SELECT 1) one LEFT JOIN touched ON true`
 
 // recordSQL are the statements above with the table's full name.
 type recordSQL struct {

@@ -72,7 +72,7 @@ func batchKinds() map[string]batchKind {
 			},
 		},
 		"completion of a claim": {
-			says: "INSERT INTO scratch", statements: 5, commits: true, given: claimed,
+			says: "INSERT INTO scratch", statements: 4, commits: true, given: claimed,
 			send: func(ctx context.Context, f *fixture, req idempotency.Request, claim idempotency.Claim, _ *postgres.Tx) error {
 				_, err := f.store.Complete(ctx, claim, func(tx *postgres.Tx) (*idempotency.Response, error) {
 					f.Write(tx, name(req))

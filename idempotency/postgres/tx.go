@@ -147,15 +147,20 @@ func (tx *Tx) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// singleBatch sends a transaction as one batch on the reserved pool: BEGIN, first, what is queued, COMMIT. Of one
-// that was begun early it sends the rest.
-func (tx *Tx) singleBatch(ctx context.Context, first ...statement) (err error) {
+// singleBatch sends a transaction as one batch on the reserved pool: BEGIN and what makes COMMIT durable, first, what is queued, COMMIT. Of
+// one that was begun early it sends the rest.
+func (tx *Tx) singleBatch(ctx context.Context, first ...statement) error {
+	return tx.singleBatchWith(ctx, opening(), first...)
+}
+
+// singleBatchWith is singleBatch with other statements that begin the transaction.
+func (tx *Tx) singleBatchWith(ctx context.Context, begin []statement, first ...statement) (err error) {
 	if tx.conn != nil {
 		tx.queue = append(first, tx.queue...)
 		return tx.commit(ctx)
 	}
 	tx.early = nil
-	queue := append(opening(first...), tx.queue...)
+	queue := slices.Concat(begin, first, tx.queue)
 	return RetryStalePlan(func() error {
 		if tx.conn, err = tx.db.reservedConn(ctx); err != nil {
 			return err
@@ -183,8 +188,11 @@ func (tx *Tx) begin(ctx context.Context, take func(context.Context) (*sql.Conn, 
 
 // opening is BEGIN and what makes COMMIT durable, for a transaction that asks nothing first.
 func opening(first ...statement) []statement {
-	return append([]statement{{label: labelBegin, sql: session.Begin}, {label: "durable", sql: "SELECT " + session.Durable}}, first...)
+	return append([]statement{beginStatement(), {label: "durable", sql: "SELECT " + session.Durable}}, first...)
 }
+
+// beginStatement is BEGIN alone, for a transaction whose first statement makes its COMMIT durable.
+func beginStatement() statement { return statement{label: labelBegin, sql: session.Begin} }
 
 // autocommit sends what is queued as one statement without BEGIN, on a connection of its own.
 func (tx *Tx) autocommit(ctx context.Context, take func(context.Context) (*sql.Conn, error)) (err error) {

@@ -51,12 +51,15 @@ type Observer interface {
 	Redis(outcome string)
 	// RedisAway is called when that changes; away is true while Redis can't be used.
 	RedisAway(away bool)
+	// RedisSkipped counts one request whose key was taken for new without a look-up.
+	RedisSkipped()
 }
 
 type silent struct{ idempotency.NoSpans }
 
 func (silent) Redis(string)   {}
 func (silent) RedisAway(bool) {}
+func (silent) RedisSkipped()  {}
 
 const (
 	// breakerFailures in a row open the breaker.

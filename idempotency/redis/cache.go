@@ -10,15 +10,23 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/internal/batches"
 )
 
 const (
 	// markerTTL is the most that Redis can ever cost a request: one second of 409.
 	markerTTL = time.Second
-	// lookupTimeout and publishPatience add up to 100 ms: what a Redis that hangs costs one request until the breaker
-	// opens.
-	lookupTimeout = 75 * time.Millisecond
 )
+
+// patience is how long Redis is waited for.
+type patience struct {
+	lookUp  time.Duration // of a look-up, in all
+	publish time.Duration // of a response, for its outcome to stand in Redis. Later, a copy of the request is served by Postgres; that is all
+	batch   time.Duration // of one pipeline of the publisher
+}
+
+// usual: a look-up and a publication add up to 100 ms, what a Redis that hangs costs one request until the breaker opens.
+var usual = patience{lookUp: 75 * time.Millisecond, publish: 25 * time.Millisecond, batch: 75 * time.Millisecond}
 
 // Config is what a Cache needs.
 type Config struct {
@@ -43,7 +51,9 @@ type Cache struct {
 	primary   idempotency.Primary
 	breaker   *breaker
 	publisher *publisher
-	lookUps   *batches[*lookUp]
+	lookUps   *batches.Batches[*lookUp]
+	misses    *misses
+	patience  patience
 	alone     bool         // look-ups share no pipelines
 	asking    atomic.Bool  // a batch of look-ups is on its way
 	answered  atomic.Int64 // when one was answered last (Unix nanoseconds)
@@ -57,7 +67,9 @@ var _ idempotency.FastPath = (*Cache)(nil)
 // NewCache returns a cache that asks Redis when it is first used. It panics without a secret, or with one below 32 bytes: a cache
 // that can't distinguish its own values from those of others must not exist. It panics without a Primary, too. The caller keeps
 // the client, and closes it after the cache.
-func NewCache(client redis.UniversalClient, cfg Config) *Cache {
+func NewCache(client redis.UniversalClient, cfg Config) *Cache { return newCache(client, cfg, usual) }
+
+func newCache(client redis.UniversalClient, cfg Config, patience patience) *Cache {
 	codec, err := newValueCodec(cfg.Secrets, cfg.Scope)
 	if err != nil {
 		panic(err) //nolint:forbidigo // see above
@@ -75,19 +87,19 @@ func NewCache(client redis.UniversalClient, cfg Config) *Cache {
 	breaker := newBreaker(cfg.Log, cfg.Observe, secretsOf(client))
 	c := &Cache{
 		client: client, codec: codec, limit: cfg.Limit, gcra: cfg.Limit.gcra(), local: NewLocalLimiter(cfg.Limit),
-		primary: cfg.Primary, breaker: breaker, publisher: newPublisher(client, breaker, gcraScript),
-		script: redis.NewScript(gcraScript),
+		primary: cfg.Primary, breaker: breaker, publisher: newPublisher(client, breaker, gcraScript, patience),
+		misses: &misses{}, script: redis.NewScript(gcraScript), patience: patience,
 	}
 	_, c.alone = client.(*redis.ClusterClient)
-	c.lookUps = newBatches(c.sendLookUps)
+	c.lookUps = batches.New(c.sendLookUps)
 	return c
 }
 
 // Close sends what is queued, bounded, and ends the cache's goroutines. After it nothing is published any more.
 func (c *Cache) Close() {
 	c.prober.close()
-	c.lookUps.stop()
-	c.publisher.stop()
+	c.lookUps.Stop()
+	c.publisher.Stop()
 }
 
 // Admit counts a request against the limiter inside the process only.
@@ -106,11 +118,17 @@ func (c *Cache) Allow(ctx context.Context, limiter string) idempotency.Admission
 }
 
 // LookupAndMark counts the request, sets its marker and looks the key up, in one round trip. A value that can't be believed may
-// stand in the marker's way; the request goes on without a marker then.
+// stand in the marker's way; the request goes on without a marker then. Where Redis counts no requests, most keys of a tenant whose
+// last keys Redis didn't know are taken for new without asking.
 func (c *Cache) LookupAndMark(ctx context.Context, req idempotency.Request) idempotency.LookupResult {
+	counted := c.counted(req.Limiter)
+	if counted == "" && !req.Repeated && c.misses.skips(req.Tenant) {
+		c.breaker.observe.RedisSkipped()
+		return idempotency.LookupResult{Admission: c.local.Admit(req.Limiter), Unseen: true, Assumed: true}
+	}
 	mine := marker{token: newToken(), setAt: c.primary.Now()}
 	l := &lookUp{
-		limiter: c.counted(req.Limiter), name: c.codec.recordName(req.Tenant, req.KeyHash),
+		limiter: counted, name: c.codec.recordName(req.Tenant, req.KeyHash),
 		marker: c.codec.encodeMarker(req.Tenant, req.KeyHash, mine),
 	}
 	err := c.ask(ctx, l)
@@ -118,6 +136,7 @@ func (c *Cache) LookupAndMark(ctx context.Context, req idempotency.Request) idem
 	switch {
 	case err == nil:
 		c.read(&entry, req, mine.token, l.set.Val(), l.get)
+		c.misses.note(req.Tenant, entry)
 	case !surelyUnsent(err): // Redis may have set it and lost the answer; ReleaseMarker compares the token
 		entry.Marker = mine.token
 	}
@@ -129,6 +148,9 @@ func (c *Cache) LookupAndMark(ctx context.Context, req idempotency.Request) idem
 	}
 	return entry
 }
+
+// WasKnown makes the tenant's keys be looked up again.
+func (c *Cache) WasKnown(tenant idempotency.Tenant) { c.misses.of(tenant).Store(0) }
 
 // Lookup counts the request and reads its key, in one round trip. It sets nothing.
 func (c *Cache) Lookup(ctx context.Context, req idempotency.Request) idempotency.LookupResult {
@@ -258,7 +280,7 @@ func (c *Cache) admission(limiter string, l *lookUp, err error) idempotency.Admi
 func (c *Cache) loadScript() {
 	now := time.Now().UnixNano()
 	until := c.loading.Load()
-	if now < until || !c.loading.CompareAndSwap(until, now+int64(batchTimeout)) {
+	if now < until || !c.loading.CompareAndSwap(until, now+int64(c.patience.batch)) {
 		return
 	}
 	c.publisher.offer(&write{load: true})

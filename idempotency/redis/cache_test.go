@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,10 +24,13 @@ import (
 type counts struct {
 	idempotency.NoSpans
 
-	mu   sync.Mutex
-	seen map[string]int
-	away []bool
+	mu      sync.Mutex
+	seen    map[string]int
+	away    []bool
+	skipped atomic.Int64
 }
+
+func (c *counts) RedisSkipped() { c.skipped.Add(1) }
 
 func (c *counts) Redis(outcome string) {
 	c.mu.Lock()
@@ -56,7 +60,15 @@ type bench struct {
 	client    redis.UniversalClient
 }
 
+// patient has time on a busy machine. Tests of what hangs have [usual].
+var patient = patience{lookUp: 5 * time.Second, publish: 5 * time.Second, batch: time.Second}
+
 func newBench(t testing.TB, url string, limit Limit) *bench {
+	t.Helper()
+	return newBenchWith(t, url, limit, patient)
+}
+
+func newBenchWith(t testing.TB, url string, limit Limit, patience patience) *bench {
 	t.Helper()
 	log, out := textlog.New()
 	client, err := Open(url, slog.New(slog.DiscardHandler))
@@ -64,9 +76,12 @@ func newBench(t testing.TB, url string, limit Limit) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, counts: &counts{seen: map[string]int{}}, log: out, authority: newFixedPrimary(), client: client}
-	b.Cache = NewCache(client, Config{
+	if single, ok := client.(*redis.Client); ok {
+		single.Options().ReadTimeout = max(single.Options().ReadTimeout, patience.lookUp)
+	}
+	b.Cache = newCache(client, Config{
 		Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Limit: limit, Primary: b.authority, Log: log, Observe: b.counts,
-	})
+	}, patience)
 	t.Cleanup(func() {
 		b.Close()
 		_ = client.Close()
@@ -81,8 +96,13 @@ func newBench(t testing.TB, url string, limit Limit) *bench {
 
 func newMiniBench(t testing.TB, limit Limit) (*bench, *miniredis.Miniredis) {
 	t.Helper()
+	return newMiniBenchWith(t, limit, patient)
+}
+
+func newMiniBenchWith(t testing.TB, limit Limit, patience patience) (*bench, *miniredis.Miniredis) {
+	t.Helper()
 	server := miniredis.RunT(t)
-	return newBench(t, "redis://"+server.Addr(), limit), server
+	return newBenchWith(t, "redis://"+server.Addr(), limit, patience), server
 }
 
 func off() Limit { return Limit{Off: true} }

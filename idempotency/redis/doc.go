@@ -9,6 +9,9 @@
 //     completed.
 //   - Count requests for the rate limit.
 //
+// Where it counts no requests, it is not asked about most keys of a tenant whose last keys it didn't know (misses.go): a first request
+// saves a round trip, and repeated ones are answered by the store until Redis has known one, or the engine says that one was known.
+//
 // # What Redis may never do
 //
 //   - Let a request execute. A miss proves nothing, and the store decides.

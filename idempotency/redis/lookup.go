@@ -34,13 +34,13 @@ const (
 	lookUpLate    // sent, and no longer waited for
 )
 
-// leastTime is what a look-up must have left to be sent. One that is answered when its request is over would leave a marker behind.
-const leastTime = lookupTimeout / 3
+// leastPart is what a look-up must have left of its time to be sent. One that is answered when its request is over would leave a marker behind.
+const leastPart = 3
 
 // errGivenUp: a look-up waited for its turn for as long as one may take, and was never sent.
 var errGivenUp = fmt.Errorf("a look-up was not sent in time: %w", context.DeadlineExceeded)
 
-// ask sends a look-up, and returns when it was answered, or after lookupTimeout. The client's hanging up doesn't end it: Redis may
+// ask sends a look-up, and returns when it was answered, or after the cache's patience. The client's hanging up doesn't end it: Redis may
 // have set the marker. Those that wait at the same moment travel together, but not to a Cluster: a node that is away would fail the
 // look-ups at all others.
 func (c *Cache) ask(ctx context.Context, l *lookUp) (err error) {
@@ -54,18 +54,18 @@ func (c *Cache) ask(ctx context.Context, l *lookUp) (err error) {
 		c.sendLookUps([]*lookUp{l})
 		return l.err
 	}
-	if !c.lookUps.offer(l) {
-		if c.lookUps.stopped() {
+	if !c.lookUps.Offer(l) {
+		if c.lookUps.Stopped() {
 			return errGivenUp
 		}
 		return c.breaker.failure(redis.ErrPoolTimeout)
 	}
-	patience := time.NewTimer(lookupTimeout)
+	patience := time.NewTimer(c.patience.lookUp)
 	defer patience.Stop()
 	select {
 	case <-l.done:
 		return l.err
-	case <-c.lookUps.ended:
+	case <-c.lookUps.Ended():
 		if l.stage.CompareAndSwap(lookUpWaits, lookUpGivenUp) {
 			return errGivenUp
 		}
@@ -85,7 +85,7 @@ func (c *Cache) ask(ctx context.Context, l *lookUp) (err error) {
 // was busy.
 func (c *Cache) gaveUp() error {
 	err := c.breaker.failure(errGivenUp)
-	if time.Now().UnixNano()-c.answered.Load() >= int64(lookupTimeout) {
+	if time.Now().UnixNano()-c.answered.Load() >= int64(c.patience.lookUp) {
 		c.breaker.tally(err)
 	}
 	return err
@@ -94,11 +94,11 @@ func (c *Cache) gaveUp() error {
 // sendLookUps makes one round trip of all that are still waited for.
 func (c *Cache) sendLookUps(batch []*lookUp) {
 	now := time.Now()
-	sent, left := batch[:0], lookupTimeout
+	sent, left := batch[:0], c.patience.lookUp
 	for _, l := range batch {
-		rest := lookupTimeout - now.Sub(l.since)
+		rest := c.patience.lookUp - now.Sub(l.since)
 		switch {
-		case rest < leastTime:
+		case rest < c.patience.lookUp/leastPart:
 			if l.stage.CompareAndSwap(lookUpWaits, lookUpGivenUp) {
 				l.err = c.gaveUp()
 				close(l.done)

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/internal/batches"
 	"github.com/payonce/payonce/test/stores"
 )
 
@@ -48,7 +49,7 @@ func (p *pipelines) held(b *bench, many int, each func(i int)) (open func()) {
 	for i := range many {
 		group.Go(func() { each(i) })
 	}
-	eventually(b.t, "the others wait", func() bool { return len(b.lookUps.queue) == many })
+	eventually(b.t, "the others wait", func() bool { return b.lookUps.Waiting() == many })
 	return func() { opened(); group.Wait() }
 }
 
@@ -60,59 +61,45 @@ func numbered(i int) idempotency.Request {
 
 func TestLookUpsThatWaitTogetherTravelTogether(t *testing.T) {
 	t.Parallel()
-	for range 10 { // on a busy machine some may give up waiting
-		b, _ := newMiniBench(t, Limit{Requests: 1000, Per: time.Second})
-		b.loadedScript()
-		seen := &pipelines{}
-		const many = batchSize
-		found := make([]idempotency.LookupResult, many)
-		seen.held(b, many, func(i int) { found[i] = b.LookupAndMark(context.Background(), numbered(i)) })()
-		if b.counts.of(OutcomeTimeout) > 0 {
-			continue
-		}
-		if n := seen.sent.Load(); n != 2 {
-			t.Errorf("one look-up and %d behind it took %d round trips, want 2", many, n)
-		}
-		for i, entry := range found {
-			if !owned(entry) || !entry.Unseen || !entry.Admission.Allowed || !entry.Admission.Limited {
-				t.Fatalf("%d of %d: %+v; counted %v", i, many, entry, b.counts.seen)
-			}
-			if again := b.LookupAndMark(t.Context(), numbered(i)); !again.InFlight {
-				t.Fatalf("%d again: %+v", i, again) // each has its own marker, and meets it
-			}
-		}
-		return
+	b, _ := newMiniBench(t, Limit{Requests: 1000, Per: time.Second})
+	b.loadedScript()
+	seen := &pipelines{}
+	const many = batches.Size
+	found := make([]idempotency.LookupResult, many)
+	seen.held(b, many, func(i int) { found[i] = b.LookupAndMark(context.Background(), numbered(i)) })()
+	if n := seen.sent.Load(); n != 2 {
+		t.Errorf("one look-up and %d behind it took %d round trips, want 2", many, n)
 	}
-	t.Error("Redis answered too late each time")
+	for i, entry := range found {
+		if !owned(entry) || !entry.Unseen || !entry.Admission.Allowed || !entry.Admission.Limited {
+			t.Fatalf("%d of %d: %+v; counted %v", i, many, entry, b.counts.seen)
+		}
+		if again := b.LookupAndMark(t.Context(), numbered(i)); !again.InFlight {
+			t.Fatalf("%d again: %+v", i, again) // each has its own marker, and meets it
+		}
+	}
 }
 
 // A look-up of another program's key, or one that Redis refuses, doesn't disturb those beside it.
 func TestALookUpFailsAlone(t *testing.T) {
 	t.Parallel()
-	for range 10 { // on a busy machine some may give up waiting
-		b, server := newMiniBench(t, off())
-		odd := numbered(1)
-		server.HSet(b.codec.recordName(odd.Tenant, odd.KeyHash), "field", "value")
-		found := make([]idempotency.LookupResult, 3)
-		(&pipelines{}).held(b, len(found), func(i int) { found[i] = b.LookupAndMark(context.Background(), numbered(i)) })()
-		if b.counts.of(OutcomeTimeout) > 0 {
-			continue
-		}
-		if owned(found[1]) || !owned(found[0]) || !owned(found[2]) || b.counts.of(outcomeBadValue+string(badType)) != 1 {
-			t.Errorf("%+v; counted %v", found, b.counts.seen)
-		}
-		return
+	b, server := newMiniBench(t, off())
+	odd := numbered(1)
+	server.HSet(b.codec.recordName(odd.Tenant, odd.KeyHash), "field", "value")
+	found := make([]idempotency.LookupResult, 3)
+	(&pipelines{}).held(b, len(found), func(i int) { found[i] = b.LookupAndMark(context.Background(), numbered(i)) })()
+	if owned(found[1]) || !owned(found[0]) || !owned(found[2]) || b.counts.of(outcomeBadValue+string(badType)) != 1 {
+		t.Errorf("%+v; counted %v", found, b.counts.seen)
 	}
-	t.Error("Redis answered too late each time")
 }
 
 // F3: those that wait behind a batch that hangs wait no longer than it does, set no marker later, and count as what they are.
 func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 	server := stores.StartRealRedis(t)
-	b := newBench(t, server.URL(), off())
+	b := newBenchWith(t, server.URL(), off(), usual)
 	b.passes("before")
 	server.Freeze()
-	const many = 3 * batchSize
+	const many = 14 * batches.Size // one behind the other, they would take a second
 	var group sync.WaitGroup
 	unsent := make([]bool, many)
 	began := time.Now()
@@ -120,7 +107,7 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 		group.Go(func() { unsent[i] = !owned(b.LookupAndMark(context.Background(), numbered(i))) })
 	}
 	group.Wait()
-	if took := time.Since(began); took > 4*lookupTimeout {
+	if took := time.Since(began); took > 8*usual.lookUp {
 		t.Errorf("they waited %v", took)
 	}
 	if !b.breaker.open() {
@@ -138,7 +125,7 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 			t.Errorf("look-up %d was given up and has set its marker", i)
 		}
 	}
-	if dropped < many-2*batchSize {
+	if dropped < many-2*batches.Size {
 		t.Errorf("%d of %d were given up", dropped, many)
 	}
 }
@@ -146,7 +133,7 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 // When a request goes on without its look-up, that must not be sent later: its marker would stay for a second.
 func TestALookUpThatWasGivenUpIsNotSent(t *testing.T) {
 	t.Parallel()
-	b, server := newMiniBench(t, off())
+	b, server := newMiniBenchWith(t, off(), usual)
 	const few = breakerFailures - 2 // so that the breaker stays closed
 	seen := &pipelines{}
 	open := seen.held(b, few, func(i int) { b.LookupAndMark(context.Background(), numbered(i)) })
@@ -163,25 +150,18 @@ func TestALookUpThatWasGivenUpIsNotSent(t *testing.T) {
 // A connection that breaks under a batch is one failure, however many were in it.
 func TestABrokenConnectionIsOneFailure(t *testing.T) {
 	t.Parallel()
-	for range 10 { // on a busy machine some may give up waiting
-		b, _ := newMiniBench(t, off())
-		seen := &pipelines{fail: errors.New("broken")}
-		seen.held(b, 3*breakerFailures, func(i int) { b.LookupAndMark(context.Background(), numbered(i)) })()
-		if b.counts.of(OutcomeTimeout) > 0 {
-			continue
-		}
-		if n := seen.sent.Load(); n != 2 || b.breaker.open() {
-			t.Errorf("%d round trips failed, Redis is left alone: %v; counted %v", n, b.breaker.open(), b.counts.seen)
-		}
-		return
+	b, _ := newMiniBench(t, off())
+	seen := &pipelines{fail: errors.New("broken")}
+	seen.held(b, 3*breakerFailures, func(i int) { b.LookupAndMark(context.Background(), numbered(i)) })()
+	if n := seen.sent.Load(); n != 2 || b.breaker.open() {
+		t.Errorf("%d round trips failed, Redis is left alone: %v; counted %v", n, b.breaker.open(), b.counts.seen)
 	}
-	t.Error("Redis answered too late each time")
 }
 
 // An answer that comes when it is no longer waited for is counted.
 func TestALateAnswerIsCounted(t *testing.T) {
 	t.Parallel()
-	b, _ := newMiniBench(t, off())
+	b, _ := newMiniBenchWith(t, off(), usual)
 	seen := &pipelines{gate: make(chan struct{})}
 	t.Cleanup(sync.OnceFunc(func() { close(seen.gate) }))
 	b.client.AddHook(seen)
@@ -211,7 +191,7 @@ func TestWhileRedisIsTriedAgainOthersGoOn(t *testing.T) {
 	if entry := b.LookupAndMark(t.Context(), numbered(2)); owned(entry) || !entry.Admission.Allowed {
 		t.Errorf("%+v", entry)
 	}
-	if took := time.Since(began); took > lookupTimeout/2 {
+	if took := time.Since(began); took > patient.lookUp/2 {
 		t.Errorf("the other one waited %v", took)
 	}
 	close(seen.gate)

@@ -64,7 +64,7 @@ func (c *Cache) keepProbing(ctx context.Context, failures int) {
 		case <-c.prober.quit:
 			return
 		case <-ticker.C:
-			failures = c.look(ctx, lookupTimeout, failures)
+			failures = c.look(ctx, c.patience.lookUp, failures)
 		}
 	}
 }

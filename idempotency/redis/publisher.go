@@ -7,14 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
 
-const (
-	// publishPatience is what a response waits for its outcome to stand in Redis. Later, a copy of the request is
-	// served by Postgres; that is all.
-	publishPatience = 25 * time.Millisecond
-	// batchTimeout bounds one pipeline of the publisher.
-	batchTimeout = 75 * time.Millisecond
+	"github.com/payonce/payonce/internal/batches"
 )
 
 // leaveSource deletes a marker if its token is the caller's (value.go gives the offsets; Lua counts from 1). With
@@ -37,40 +31,41 @@ type write struct {
 
 // publisher sends writes in the background.
 type publisher struct {
-	*batches[*write]
-	client  redis.UniversalClient
-	breaker *breaker
-	script  string
+	*batches.Batches[*write]
+	client   redis.UniversalClient
+	breaker  *breaker
+	script   string
+	patience patience
 }
 
-func newPublisher(client redis.UniversalClient, breaker *breaker, script string) *publisher {
-	p := &publisher{client: client, breaker: breaker, script: script}
-	p.batches = newBatches(p.send)
+func newPublisher(client redis.UniversalClient, breaker *breaker, script string, patience patience) *publisher {
+	p := &publisher{client: client, breaker: breaker, script: script, patience: patience}
+	p.Batches = batches.New(p.send)
 	return p
 }
 
 // offer queues a write, or drops it. It never waits.
 func (p *publisher) offer(e *write) bool {
-	if !p.breaker.open() && p.batches.offer(e) {
+	if !p.breaker.open() && p.Offer(e) {
 		return true
 	}
-	if !p.stopped() {
+	if !p.Stopped() {
 		p.breaker.observe.Redis(OutcomeDropped)
 	}
 	return false
 }
 
-// await offers a write and waits for its batch, at most publishPatience.
+// await offers a write and waits for its batch, for as long as a response may.
 func (p *publisher) await(e *write) {
 	e.done = make(chan struct{})
 	if !p.offer(e) {
 		return
 	}
-	patience := time.NewTimer(publishPatience)
+	patience := time.NewTimer(p.patience.publish)
 	defer patience.Stop()
 	select {
 	case <-e.done:
-	case <-p.ended:
+	case <-p.Ended():
 	case <-patience.C:
 		p.breaker.observe.Redis(OutcomeLate)
 	}
@@ -79,7 +74,7 @@ func (p *publisher) await(e *write) {
 // send makes one round trip of a batch, plus one when the script was lost. Failures are counted by the breaker; there is
 // no retry, because what isn't published is in Postgres, and a marker that isn't deleted ends within a second.
 func (p *publisher) send(batch []*write) {
-	_ = p.breaker.do(context.Background(), batchTimeout, func(ctx context.Context) error {
+	_ = p.breaker.do(context.Background(), p.patience.batch, func(ctx context.Context) error {
 		pipe := p.client.Pipeline()
 		load := false
 		for _, e := range batch {

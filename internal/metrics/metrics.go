@@ -100,14 +100,17 @@ func series[S any, L ~string](of func(...string) S, values ...L) map[L]S {
 	return all
 }
 
-// redisMetrics count what Redis failed to do.
+// redisMetrics count what Redis failed to do, and what it was not asked.
 type redisMetrics struct {
+	skipped  prometheus.Counter
 	failures *prometheus.CounterVec
 	away     prometheus.Gauge
 }
 
 func newRedis(f promauto.Factory) redisMetrics {
 	r := redisMetrics{
+		skipped: counter(f, "payonce_redis_lookups_skipped_total",
+			"Requests whose key was taken for new without a look-up, because Redis had not known their merchant's last keys."),
 		failures: counters(f, "payonce_redis_failures_total", "What Redis failed to do, by named outcome.", "outcome"),
 		away:     gauge(f, "payonce_redis_away", "1 while Redis can't be used: it is not reached, or it refuses."),
 	}
@@ -117,6 +120,9 @@ func newRedis(f promauto.Factory) redisMetrics {
 
 // Redis implements redis.Observer.
 func (m *Metrics) Redis(outcome string) { m.redis.failures.WithLabelValues(outcome).Inc() }
+
+// RedisSkipped implements redis.Observer.
+func (m *Metrics) RedisSkipped() { m.redis.skipped.Inc() }
 
 // RedisAway implements redis.Observer.
 func (m *Metrics) RedisAway(away bool) { m.redis.away.Set(one(away)) }

@@ -23,6 +23,7 @@ const (
 
 // workMetrics are about what no request does.
 type workMetrics struct {
+	rounds  *prometheus.CounterVec
 	failing *prometheus.GaugeVec
 	swept   *prometheus.CounterVec
 	due     *prometheus.GaugeVec
@@ -32,6 +33,7 @@ type workMetrics struct {
 
 func newWork(f promauto.Factory) workMetrics {
 	w := workMetrics{
+		rounds:  counters(f, "payonce_job_rounds_total", "Rounds of a background job that have ended; it is at 0 until the first one has.", "name"),
 		failing: gauges(f, "payonce_job_failing", "1 while the last round of a background job has failed.", "name"),
 		swept: counters(f, "payonce_cleanup_rows_total",
 			"Records turned into tombstones, and tombstones, webhook deliveries and the provider's events deleted.", "kind"),
@@ -46,9 +48,13 @@ func newWork(f promauto.Factory) workMetrics {
 	return w
 }
 
-// Job notes whether the last round of a background job has failed. Names come from the list of jobs.
-func (m *Metrics) Job(name string, failed bool) {
-	m.work.failing.WithLabelValues(name).Set(one(failed))
+// Job notes how each round of a background job ended. Names come from the list of jobs.
+func (m *Metrics) Job(name string) (ended func(failed bool)) {
+	rounds := m.work.rounds.WithLabelValues(name)
+	return func(failed bool) {
+		m.work.failing.WithLabelValues(name).Set(one(failed))
+		rounds.Inc()
+	}
 }
 
 // Swept counts what the cleanup did; kind is one of the Swept constants.

@@ -51,7 +51,7 @@ const Isolation = "ISOLATION LEVEL READ COMMITTED"
 // Begin is the statement.
 const Begin = "BEGIN " + Isolation
 
-// Durable is a column of a SELECT that goes with a transaction's first batch: what is acknowledged stays. synchronous_commit is changed
+// Durable is a part of a statement of each transaction's first batch: what is acknowledged stays. synchronous_commit is changed
 // only where it is off: remote_apply and the like are the operator's decision, and as durable. A session may not know: the setting may
 // change while it lasts.
 const Durable = `CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
