@@ -84,11 +84,7 @@ func (d *Dispatcher) result(c *repository.ClaimedDelivery, a answer) repository.
 
 // end records a result, also when the process is about to end, and reports whether it counts. When it can't be recorded, the lease ends and the event is sent once more.
 func (d *Dispatcher) end(ctx context.Context, c *repository.ClaimedDelivery, res repository.DeliveryResult, outcome string, elapsed time.Duration) (recorded bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordBudget)
-	defer cancel()
-	d.record <- struct{}{}
-	recorded, err := d.cfg.Deliveries.Record(ctx, &c.Delivery, res)
-	<-d.record
+	recorded, err := d.record(ctx, repository.DeliveryEnd{Delivery: &c.Delivery, Result: res})
 	if err != nil {
 		d.cfg.Log.WarnContext(ctx, "webhook delivery not recorded; it is sent again", "delivery",
 			models.FormatID(models.PrefixWebhookDelivery, c.Delivery.ID), "error", err)

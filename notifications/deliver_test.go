@@ -249,8 +249,9 @@ func TestAClaimThatIsNotRecordedIsSentByAnotherReplica(t *testing.T) {
 	if taken, err := w.deliveries.Claim(t.Context(), repository.DeliveryClaim{PerEndpoint: 8, Limit: 8, Lease: time.Hour}); err != nil || len(taken) != 1 {
 		t.Fatalf("another replica claimed %d, %v", len(taken), err)
 	}
-	if recorded, err := w.deliveries.Record(t.Context(), &late[0].Delivery, repository.DeliveryResult{Status: models.DeliveryExhausted, Attempted: true}); err != nil || recorded {
-		t.Errorf("the late replica's result was taken: %t, %v", recorded, err)
+	end := repository.DeliveryEnd{Delivery: &late[0].Delivery, Result: repository.DeliveryResult{Status: models.DeliveryExhausted, Attempted: true}}
+	if err := w.deliveries.Record(t.Context(), &end); err != nil || end.Recorded {
+		t.Errorf("the late replica's result was taken: %t, %v", end.Recorded, err)
 	}
 	leaseIsOver()
 	w.start(nil)

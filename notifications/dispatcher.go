@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/payonce/payonce/idempotency"
+	"github.com/payonce/payonce/internal/batches"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/repository"
 )
@@ -22,8 +23,6 @@ const (
 	defaultPoll    = time.Second
 	defaultTimeout = 15 * time.Second
 	recordBudget   = 5 * time.Second
-	// recorders bound the connections that results take: they are those that completing payments needs, too.
-	recorders = 2
 )
 
 // The steps of a delivery, for tests that hold one there. Nothing else looks at them.
@@ -96,7 +95,7 @@ type Dispatcher struct {
 	cfg     Config
 	sender  *sender
 	lanes   []*lane
-	record  chan struct{} // as many as results are written at a time
+	results *batches.Batches[*recording] // written through one connection of a pool that completing payments needs, too
 	sending sync.WaitGroup
 	loops   sync.WaitGroup
 
@@ -109,10 +108,11 @@ type lane struct {
 	perEndpoint int
 	wake        chan struct{}
 
-	mu    sync.Mutex
-	free  int
-	busy  map[uuid.UUID]int // endpoint: deliveries on their way
-	after [2]uuid.UUID      // where the next look begins
+	mu     sync.Mutex
+	free   int
+	busy   map[uuid.UUID]int  // endpoint: deliveries on their way
+	queued map[uuid.UUID]bool // endpoints for which more may be due than they take at a time
+	after  [2]uuid.UUID       // where the next look begins
 }
 
 // New returns a dispatcher that does nothing before Start.
@@ -132,13 +132,13 @@ func New(cfg Config) *Dispatcher {
 	if cfg.Trace == nil {
 		cfg.Trace = noTracer{}
 	}
-	d := &Dispatcher{cfg: cfg, sender: newSender(cfg.Addresses, cfg.Timeout, cfg.Roots), record: make(chan struct{}, recorders)}
+	d := &Dispatcher{cfg: cfg, sender: newSender(cfg.Addresses, cfg.Timeout, cfg.Roots)}
 	d.lanes = []*lane{newLane(false, perEndpoint, workingSlots), newLane(true, 1, failingSlots)}
 	return d
 }
 
 func newLane(failing bool, perEndpoint, slots int) *lane {
-	return &lane{failing: failing, perEndpoint: perEndpoint, free: slots, busy: map[uuid.UUID]int{}, wake: make(chan struct{}, 1)}
+	return &lane{failing: failing, perEndpoint: perEndpoint, free: slots, busy: map[uuid.UUID]int{}, queued: map[uuid.UUID]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // lease is for how long a claimed delivery is this replica's: an attempt, the time to record it, and as much again.
@@ -149,6 +149,7 @@ func (d *Dispatcher) Start(ctx context.Context) {
 	claims, stopClaims := context.WithCancel(ctx)
 	sends, cutSends := context.WithCancel(ctx)
 	d.stopClaims, d.cutSends = stopClaims, cutSends
+	d.results = batches.New(d.recordAll)
 	for _, l := range d.lanes {
 		d.loops.Go(func() { d.serve(claims, sends, l) })
 	}
@@ -165,6 +166,7 @@ func (d *Dispatcher) Stop(patience time.Duration) {
 	d.loops.Wait()
 	cut := time.AfterFunc(patience, d.cutSends)
 	d.sending.Wait()
+	d.results.Stop()
 	cut.Stop()
 	d.cutSends()
 	d.sender.client.CloseIdleConnections()

@@ -26,6 +26,7 @@ const patience = 30 * time.Second
 // world is a database with one merchant, and what is needed to send to its endpoints.
 type world struct {
 	*testing.T
+	url        string
 	db         *postgres.Database
 	endpoints  *repository.WebhookEndpoints
 	deliveries *repository.WebhookDeliveries
@@ -40,7 +41,8 @@ func newWorld(t *testing.T) *world { return newWorldIn(t, "cache_statement") }
 
 func newWorldIn(t *testing.T, mode string) *world {
 	t.Helper()
-	db, err := postgres.Open(stores.Database(t), postgres.Options{MaxConns: 8, ExecMode: mode})
+	url := stores.Database(t)
+	db, err := postgres.Open(url, postgres.Options{MaxConns: 8, ExecMode: mode})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +60,7 @@ func newWorldIn(t *testing.T, mode string) *world {
 		t.Fatal(err)
 	}
 	return &world{
-		T: t, db: db, endpoints: repository.NewWebhookEndpoints(db), deliveries: repository.NewWebhookDeliveries(db),
+		T: t, url: url, db: db, endpoints: repository.NewWebhookEndpoints(db), deliveries: repository.NewWebhookDeliveries(db),
 		orders: repository.NewOrders(db), events: repository.NewEvents(db), secrets: secrets, merchant: merchant.ID,
 	}
 }

@@ -82,23 +82,41 @@ func (l *lane) room() repository.DeliveryClaim {
 func (l *lane) take(claimed []repository.ClaimedDelivery, room repository.DeliveryClaim) (more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	took := map[uuid.UUID]int{}
 	for i := range claimed {
+		took[claimed[i].Endpoint.ID]++
 		l.busy[claimed[i].Endpoint.ID]++
 		l.free--
 	}
+	cut := len(claimed) == room.Limit
+	l.noteQueues(took, room, cut)
 	began := l.after
 	l.after = [2]uuid.UUID{}
-	if len(claimed) > 0 && len(claimed) == room.Limit {
+	if len(claimed) > 0 && cut {
 		last := &claimed[len(claimed)-1].Endpoint
 		l.after = [2]uuid.UUID{last.MerchantID, last.ID}
 	}
 	return began != [2]uuid.UUID{} && l.after == [2]uuid.UUID{}
 }
 
+// noteQueues remembers the endpoints that took all they may at a time: more may be due for them. cut: the claim ended early.
+func (l *lane) noteQueues(took map[uuid.UUID]int, room repository.DeliveryClaim, cut bool) {
+	for endpoint := range l.queued {
+		if allowed := room.PerEndpoint - room.Sending[endpoint]; took[endpoint] < allowed && !cut {
+			delete(l.queued, endpoint)
+		}
+	}
+	for endpoint, n := range took {
+		if n == room.PerEndpoint-room.Sending[endpoint] {
+			l.queued[endpoint] = true
+		}
+	}
+}
+
 // done frees a slot. Where slots had been short, there may be something that waits for it.
 func (l *lane) done(endpoint uuid.UUID) {
 	l.mu.Lock()
-	short := l.free == 0 || l.busy[endpoint] >= l.perEndpoint
+	short := l.free == 0 || l.queued[endpoint]
 	if l.busy[endpoint]--; l.busy[endpoint] == 0 {
 		delete(l.busy, endpoint)
 	}

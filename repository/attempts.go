@@ -67,16 +67,15 @@ type Resolved struct {
 // Resolve queues the end of an attempt, or of one check of it, provided that no other process has claimed it since it was
 // read.
 func (r *Attempts) Resolve(tx *postgres.Tx, a *models.ProviderAttempt, to Resolved) {
-	var next any
+	args := []any{a.MerchantID, a.ID, string(a.Status), a.ClaimID, a.Fence, string(to.Status), to.Reference, to.Code, to.Status.Open(), to.Position}
+	next := "NULL" // in the text and not as a parameter: with it the statement would be planned anew each time
 	if to.NextCheck > 0 {
-		next = seconds(to.NextCheck)
+		next, args = nextCheck("$11"), append(args, seconds(to.NextCheck))
 	}
 	tx.MustAffect("resolve the attempt", `UPDATE provider_attempts SET status = $6, provider_reference = coalesce($7, provider_reference),
 		provider_code = $8, resolved_at = CASE WHEN $9::boolean THEN NULL ELSE clock_timestamp() END, lease_until = NULL,
-		not_found_at = NULL, look_up_position = nullif($11, ''), next_check_at = CASE WHEN $10::float8 IS NOT NULL THEN `+nextCheck("$10")+` END
-		WHERE merchant_id = $1 AND id = $2 AND status = $3 AND claim_id = $4 AND fence = $5`,
-		a.MerchantID, a.ID, string(a.Status), a.ClaimID, a.Fence,
-		string(to.Status), to.Reference, to.Code, to.Status.Open(), next, to.Position)
+		not_found_at = NULL, look_up_position = nullif($10, ''), next_check_at = `+next+`
+		WHERE merchant_id = $1 AND id = $2 AND status = $3 AND claim_id = $4 AND fence = $5`, args...)
 }
 
 // nextCheck is when an attempt is looked up again: after a pause, or now when the provider has notified of something since it was

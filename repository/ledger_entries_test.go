@@ -1,12 +1,14 @@
 package repository_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"github.com/payonce/payonce/idempotency/postgres"
 	"github.com/payonce/payonce/models"
@@ -35,12 +37,15 @@ func book(t *testing.T) (ledger *repository.Ledger, merchant uuid.UUID) {
 		if merchant == uuid.Nil {
 			merchant = made.ID
 		}
-		err = db.GORM().WithContext(t.Context()).Exec(strings.ReplaceAll(`WITH e (currency, g) AS MATERIALIZED (`+entries+`), row AS MATERIALIZED (SELECT e.*, gen_random_uuid() AS id FROM e),
+		statement := strings.ReplaceAll(`WITH e (currency, g) AS MATERIALIZED (`+entries+`), row AS MATERIALIZED (SELECT e.*, gen_random_uuid() AS id FROM e),
 			accounts AS (INSERT INTO ledger_accounts SELECT DISTINCT MERCHANT::uuid, md5(MERCHANT::text || code || currency)::uuid, code, currency
 				FROM e, unnest(ARRAY['provider_clearing', 'merchant_payable']) code),
 			entries AS (INSERT INTO ledger_entries SELECT MERCHANT::uuid, id, 'capture', gen_random_uuid(), '2026-01-01'::timestamptz + g * interval '1 s' FROM row)
 			INSERT INTO ledger_postings SELECT MERCHANT::uuid, id, 1, md5(MERCHANT::text || 'provider_clearing' || currency)::uuid,
-				md5(MERCHANT::text || 'merchant_payable' || currency)::uuid, currency, g FROM row`, "MERCHANT", "'"+made.ID.String()+"'")).Error
+				md5(MERCHANT::text || 'merchant_payable' || currency)::uuid, currency, g FROM row`, "MERCHANT", "'"+made.ID.String()+"'")
+		err = db.GORM().WithContext(t.Context()).Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Exec("SET LOCAL statement_timeout = 0").Error, tx.Exec(statement).Error)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

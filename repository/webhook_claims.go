@@ -1,7 +1,9 @@
 package repository
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -100,25 +102,50 @@ type DeliveryResult struct {
 	ResponseBody   *string
 }
 
-// Record stores what became of a claimed delivery, and whether its endpoint works. A claim that another replica has taken since
-// changes nothing: recorded is false then.
-func (r *WebhookDeliveries) Record(ctx context.Context, d *models.WebhookDelivery, res DeliveryResult) (recorded bool, err error) {
-	err = r.whole.Autocommit(ctx, func(tx *postgres.Tx) {
-		tx.Returning("record the delivery", `WITH ended AS (UPDATE webhook_deliveries SET status = $4::text,
-				attempts = attempts + CASE WHEN $5::boolean THEN 1 ELSE 0 END,
-				last_attempt_at = CASE WHEN $5::boolean THEN clock_timestamp() ELSE last_attempt_at END,
-				last_error = $6::text, response_status = $7::int, response_body = $8::text,
-				next_attempt_at = CASE WHEN $4::text = 'pending' THEN clock_timestamp() + make_interval(secs => $9::float8) END,
-				finished_at = CASE WHEN $4::text <> 'pending' THEN clock_timestamp() END
-				WHERE merchant_id = $1 AND id = $2 AND fence = $3 AND status = 'pending' RETURNING merchant_id, endpoint_id),
-			endpoint AS (UPDATE webhook_endpoints w SET failing_since = CASE WHEN $4::text = 'delivered' THEN NULL ELSE clock_timestamp() END
-				FROM ended WHERE $5::boolean AND w.merchant_id = ended.merchant_id AND w.id = ended.endpoint_id
-				AND (w.failing_since IS NOT NULL) = ($4::text = 'delivered'))
-			SELECT count(*) > 0 FROM ended`,
-			[]any{d.MerchantID, d.ID, d.Fence, string(res.Status), res.Attempted, res.Error, res.ResponseStatus, res.ResponseBody, seconds(res.Next)},
-			func(scan func(...any) error) error { return scan(&recorded) })
+// DeliveryEnd is a claimed delivery and what became of it.
+type DeliveryEnd struct {
+	Delivery *models.WebhookDelivery
+	Result   DeliveryResult
+	Recorded bool // set by Record: the claim was still this replica's
+}
+
+// Record stores what became of claimed deliveries, all in one transaction, and whether their endpoints work. A claim that another replica has
+// taken since changes nothing.
+func (r *WebhookDeliveries) Record(ctx context.Context, ends ...*DeliveryEnd) error {
+	if len(ends) == 1 {
+		return r.whole.Autocommit(ctx, func(tx *postgres.Tx) { r.record(tx, ends[0]) })
+	}
+	// In the order of their endpoints, whose rows some of them change: two replicas don't wait for each other.
+	slices.SortStableFunc(ends, func(a, b *DeliveryEnd) int { return bytes.Compare(a.Delivery.EndpointID[:], b.Delivery.EndpointID[:]) })
+	err := r.whole.Apply(ctx, time.Time{}, func(tx *postgres.Tx) error {
+		for _, end := range ends {
+			r.record(tx, end)
+		}
+		return nil
 	})
-	return recorded, err
+	if err != nil {
+		for _, end := range ends {
+			end.Recorded = false
+		}
+	}
+	return err
+}
+
+func (r *WebhookDeliveries) record(tx *postgres.Tx, end *DeliveryEnd) {
+	d, res := end.Delivery, &end.Result
+	tx.Returning("record the delivery", `WITH ended AS (UPDATE webhook_deliveries SET status = $4::text,
+			attempts = attempts + CASE WHEN $5::boolean THEN 1 ELSE 0 END,
+			last_attempt_at = CASE WHEN $5::boolean THEN clock_timestamp() ELSE last_attempt_at END,
+			last_error = $6::text, response_status = $7::int, response_body = $8::text,
+			next_attempt_at = CASE WHEN $4::text = 'pending' THEN clock_timestamp() + make_interval(secs => $9::float8) END,
+			finished_at = CASE WHEN $4::text <> 'pending' THEN clock_timestamp() END
+			WHERE merchant_id = $1 AND id = $2 AND fence = $3 AND status = 'pending' RETURNING merchant_id, endpoint_id),
+		endpoint AS (UPDATE webhook_endpoints w SET failing_since = CASE WHEN $4::text = 'delivered' THEN NULL ELSE clock_timestamp() END
+			FROM ended WHERE $5::boolean AND w.merchant_id = ended.merchant_id AND w.id = ended.endpoint_id
+			AND (w.failing_since IS NOT NULL) = ($4::text = 'delivered'))
+		SELECT count(*) > 0 FROM ended`,
+		[]any{d.MerchantID, d.ID, d.Fence, string(res.Status), res.Attempted, res.Error, res.ResponseStatus, res.ResponseBody, seconds(res.Next)},
+		func(scan func(...any) error) error { return scan(&end.Recorded) })
 }
 
 // maxPending is how many pending deliveries are counted.
