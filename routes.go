@@ -121,6 +121,7 @@ func routes(a *app.App) http.Handler {
 	r.NoRoute(handlers.NoRoute)
 	r.NoMethod(handlers.NoMethod)
 	keyed := r.Group("/",
+		middleware.PaceCopies(),
 		middleware.Body(a.Config.MaxBodyBytes, handlers.Fail),
 		middleware.Authenticate(a.APIKeys, a.Limiter, handlers.Fail),
 		middleware.RateLimit(a.Limiter, handlers.Fail),

@@ -15,13 +15,14 @@ type AccessLine struct {
 	Route     string // the pattern and not the path: a path can hold an idempotency key
 	Status    int
 	Elapsed   time.Duration
-	Client    string // the client's address, by a trusted proxy's word or the connection's
-	Merchant  string // as clients know it
-	KeyID     string // the API key's id, never the key
-	ServedBy  string // where the answer came from: idempotency.Source
-	Code      string // the problem's code
-	Error     string // the reason of a 5xx, which the client does not see
-	Stack     string // where a handler panicked
+	Paced     time.Duration // of it, how long the request was held back as a copy of many (PaceCopies)
+	Client    string        // the client's address, by a trusted proxy's word or the connection's
+	Merchant  string        // as clients know it
+	KeyID     string        // the API key's id, never the key
+	ServedBy  string        // where the answer came from: idempotency.Source
+	Code      string        // the problem's code
+	Error     string        // the reason of a 5xx, which the client does not see
+	Stack     string        // where a handler panicked
 }
 
 // LineOf is the request's log line, to fill in.
@@ -67,10 +68,13 @@ func (l *AccessLine) level() slog.Level {
 }
 
 func (l *AccessLine) addTo(record *slog.Record) {
-	attrs := append(make([]slog.Attr, 0, 12), // on the stack
+	attrs := append(make([]slog.Attr, 0, 13), // on the stack
 		slog.String("request_id", l.RequestID), slog.String("method", l.Method), slog.String("route", l.Route),
 		slog.Int("status", l.Status), slog.Float64("elapsed_ms", float64(l.Elapsed.Microseconds())/1000),
 	)
+	if l.Paced > 0 {
+		attrs = append(attrs, slog.Float64("paced_ms", float64(l.Paced.Microseconds())/1000))
+	}
 	for _, optional := range [...]slog.Attr{
 		slog.String("client", l.Client), slog.String("merchant", l.Merchant), slog.String("key_id", l.KeyID), slog.String("served_by", l.ServedBy), slog.String("code", l.Code),
 		slog.String("error", l.Error), slog.String("stack", l.Stack),

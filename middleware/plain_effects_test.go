@@ -180,7 +180,7 @@ func TestPlainHandlersErrorForTheMiddlewareAroundKeepsNothing(t *testing.T) {
 	if s.made() != 0 {
 		t.Error("a handler that reported an error left its writes")
 	}
-	if w := s.post("k", "{}"); w.Code != 204 || w.Header().Get("Idempotent-Replayed") != "" || s.made() != 1 {
+	if w := s.postFreed("k", "{}"); w.Code != 204 || w.Header().Get("Idempotent-Replayed") != "" || s.made() != 1 {
 		t.Errorf("got %d and %d made, want the handler to run again", w.Code, s.made())
 	}
 }

@@ -58,7 +58,7 @@ func makeTable(t *testing.T, s testStore) {
 
 // secondGate does something before the second attempt of a request.
 type secondGate struct {
-	freshGate
+	idempotency.AssumeNew
 
 	attempts int
 	second   func()
@@ -68,7 +68,7 @@ func (g *secondGate) LookupAndMark(ctx context.Context, req idempotency.Request)
 	if g.attempts++; g.attempts == 2 {
 		g.second()
 	}
-	return g.freshGate.LookupAndMark(ctx, req)
+	return g.AssumeNew.LookupAndMark(ctx, req)
 }
 
 // Its handler ran while another request held the key, and what it wrote was rolled back. When that one ends without an
@@ -128,7 +128,7 @@ func (chargeResumer) Resume(context.Context, *idempotency.Record) (idempotency.R
 func TestPlainHandlerThatRanInVainIsAnsweredByTheTakeover(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	once, send := protects(t, s.store, chargeResumer{}, idempotency.Options{FastPath: freshGate{}})
+	once, send := protects(t, s.store, chargeResumer{}, idempotency.Options{FastPath: idempotency.AssumeNew{}})
 	send("k", "", once.Do(func(*gin.Context, idempotency.Request) (idempotency.Work[*postgres.Tx], error) {
 		return idempotency.Work[*postgres.Tx]{External: chargeOperation{}}, nil
 	}))

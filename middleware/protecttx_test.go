@@ -46,7 +46,7 @@ func newCounted(t *testing.T) *counted {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	engine := idempotency.New(postgres.NewStore(db, s.watch, postgres.StoreOptions{}), nil, idempotency.Options{FastPath: freshGate{}})
+	engine := idempotency.New(postgres.NewStore(db, s.watch, postgres.StoreOptions{}), nil, idempotency.Options{FastPath: idempotency.AssumeNew{}})
 	once := middleware.NewIdempotency(engine, middleware.Config{
 		Tenant: func(*gin.Context) idempotency.Tenant { return idempotency.Tenant{1} }, Log: slog.New(slog.DiscardHandler),
 	})
@@ -145,7 +145,7 @@ func TestProtectTxMakesOneEffectOfCopiesAtTwoReplicas(t *testing.T) {
 	}
 	routers := make([]*gin.Engine, 2)
 	for i := range routers {
-		engine := idempotency.New(s.store, nil, idempotency.Options{FastPath: freshGate{}})
+		engine := idempotency.New(s.store, nil, idempotency.Options{FastPath: idempotency.AssumeNew{}})
 		once := middleware.NewIdempotency(engine, middleware.Config{
 			Tenant: func(*gin.Context) idempotency.Tenant { return idempotency.Tenant{1} }, Log: slog.New(slog.DiscardHandler),
 		})
@@ -228,7 +228,7 @@ func BenchmarkPlainHandler(b *testing.B) {
 		b.Fatal(err)
 	}
 	once := middleware.NewIdempotency(idempotency.New(postgres.NewStore(db, watch, postgres.StoreOptions{}), nil,
-		idempotency.Options{FastPath: freshGate{}}), middleware.Config{Tenant: func(*gin.Context) idempotency.Tenant { return idempotency.Tenant{1} }})
+		idempotency.Options{FastPath: idempotency.AssumeNew{}}), middleware.Config{Tenant: func(*gin.Context) idempotency.Tenant { return idempotency.Tenant{1} }})
 	router := gin.New()
 	router.POST("/plain", func(c *gin.Context) {
 		if err := db.GORM().Exec("INSERT INTO made VALUES (1)").Error; err != nil {
