@@ -3,7 +3,7 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz faults chaos clients scaleout capacity resolution model archive sabotage bench growth screenshots recording lint format generate docs dead ci cert env up down clean
+.PHONY: help run build test race fuzz faults chaos clients scaleout capacity resolution model archive sabotage bench days growth screenshots recording lint format generate docs dead ci cert env up down clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ sabotage: ## break payonce in every known way and require that a test notices
 
 bench: ## measure what idempotency costs, beside the same handlers without it
 	go run ./bench -others
+
+days: ## live through six short days in an hour: records come, expire, become tombstones and are archived at the same rate
+	go run ./bench -days 6
 
 growth: ## measure with 10 million records in the table (needs 20 GB of disk and some minutes)
 	go run ./bench -growth

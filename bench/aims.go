@@ -14,11 +14,15 @@ type aim struct {
 // aims are what was decided before anything was measured.
 var aims = []aim{
 	{firstOrder, plainOrder, 1.1},
+	{limitedOrder, firstOrder, 0},
 	{sealedOrder, firstOrder, 0},
+	{deliveredOrder, firstOrder, 0},
 	{twoReplicas, firstOrder, 0},
 	{threeReplicas, firstOrder, 0},
 	{firstPayment, plainPayment, 2.0},
 	{firstPayment, plainPaymentAt, 1.3},
+	{firstCapture, plainCapture, 0},
+	{firstRefund, plainRefund, 0},
 	{replayMemory, edgeHandler, 0.9},
 	{edgeHandler, bareHandler, 0.85},
 	{replayMemory, bareHandler, 0},

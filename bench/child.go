@@ -16,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/payonce/payonce/test/procfs"
 )
 
 const (
@@ -122,24 +124,8 @@ func (c *child) end() error {
 
 func (c *child) forget() error { return errors.Join(c.log.Close(), os.Remove(c.log.Name())) }
 
-// memory is what the process holds now and held at most, in bytes; zero where /proc doesn't tell.
-func (c *child) memory() (now, most int64) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
-	if err != nil {
-		return 0, 0
-	}
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		switch name {
-		case "VmRSS":
-			now = kilobytes << 10
-		case "VmHWM":
-			most = kilobytes << 10
-		}
-	}
-	return now, most
-}
+// memory is what the process holds; zero where that is not known.
+func (c *child) memory() procfs.Memory { return procfs.MemoryOf(c.cmd.Process.Pid) }
 
 // gauges are a server's figures at one moment, counted from its start.
 type gauges struct {

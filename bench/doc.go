@@ -3,6 +3,8 @@
 //
 //	go run ./bench            the table, and which aims are reached
 //	go run ./bench --growth   the same paths with many records in the table beside an empty one, and cleanup under load
+//	go run ./bench --days 6   an hour in which records come, expire, become tombstones and are archived at the same rate
+//	go run ./bench --protections   what each protection of a first request costs, in builds that leave one out
 //	go run ./bench --help     all flags
 //
 // Everything takes turns: in each round every variant gets a short slice, one after the other, and the order moves on by

@@ -46,6 +46,8 @@ func (o options) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	switch {
 	case o.growth:
 		err = s.growth(ctx, o, r, progress)
+	case o.days > 0:
+		err = s.days(ctx, o, r, progress)
 	case o.protections:
 		err = s.protections(ctx, o, r, progress)
 	default:
@@ -68,7 +70,7 @@ func progressOn(errOut io.Writer) func(string) {
 	return func(string) {}
 }
 
-// compare is the benchmark without --growth or --protections.
+// compare is the benchmark without --growth, --days or --protections.
 func (s *stage) compare(ctx context.Context, o options, r *report, progress func(string)) error {
 	t, err := s.openSite(ctx, "a", 0, nil)
 	if err != nil {
@@ -78,7 +80,7 @@ func (s *stage) compare(ctx context.Context, o options, r *report, progress func
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
-	if err := t.startBaseline(ctx); err != nil {
+	if err := t.startAll(ctx); err != nil {
 		return err
 	}
 	variants := inTurns(slices.Concat(t.payonceVariants(), t.baselineVariants(), t.ownVariants()), o.only)
@@ -130,7 +132,6 @@ const memoryLimit = 150 // MB
 
 // memory is what the service held at most.
 func (t *site) memory() verdict {
-	_, most := t.service.memory()
-	megabytes := float64(most) / (1 << 20)
+	megabytes := float64(t.service.memory().Highest) / (1 << 20)
 	return verdict{Name: "service's resident memory at its highest", Value: spread{megabytes, megabytes, megabytes}, Unit: " MB", limit: -memoryLimit}.judge()
 }

@@ -24,6 +24,10 @@ type options struct {
 
 	rows, expired int // of --growth
 
+	days int           // how many short days; 0: none
+	day  time.Duration // length of one
+	peak float64       // requests a second in its busiest hour
+
 	only    string
 	profile string
 	dir     string
@@ -50,6 +54,9 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.DurationVar(&o.window, "window", 2*time.Second, "length of a window with or without a storm, or a cleanup")
 	flags.IntVar(&o.rows, "rows", 10_000_000, "records in the table, with --growth")
 	flags.IntVar(&o.expired, "expired", 1_000_000, "records to clean up, with --growth")
+	flags.IntVar(&o.days, "days", 0, "number of short days to run, with records that expire and are archived; at least 4")
+	flags.DurationVar(&o.day, "day", 10*time.Minute, "length of a short day")
+	flags.Float64Var(&o.peak, "peak", 600, "requests a second in the busiest hour of a short day")
 	flags.StringVar(&o.only, "only", "", "only variants whose name holds this text, and what they are compared with")
 	flags.StringVar(&o.profile, "profile", "", "folder to write a CPU profile of each variant's server to")
 	flags.StringVar(&o.dir, "dir", "", "folder for the stores' files, removed at the end (default: a temporary one)")
@@ -60,7 +67,8 @@ func parse(args []string, help io.Writer) (options, error) {
 		o.rounds, o.slice, o.warm, o.storms = min(o.rounds, 3), min(o.slice, 300*time.Millisecond), min(o.warm, 50*time.Millisecond), min(o.storms, 2)
 		o.rows, o.expired = min(o.rows, 200_000), min(o.expired, 20_000)
 	}
-	if flags.NArg() > 0 || o.rounds < 1 || o.conns < 1 || o.slice <= 0 || o.warm < 0 || o.rows < 0 || o.expired < 0 {
+	if flags.NArg() > 0 || o.rounds < 1 || o.conns < 1 || o.slice <= 0 || o.warm < 0 || o.rows < 0 || o.expired < 0 ||
+		o.days != 0 && o.days < firstWholeDay+2 || o.day < time.Second || o.peak < 1 {
 		return o, errors.New("wrong flags; see --help")
 	}
 	return o, nil

@@ -94,8 +94,8 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %s\n%s\n%s\n", r.Machine, r.Go, r.At.Format(time.DateOnly), r.Postgres, r.Redis)
-	fmt.Fprintf(&b, "%d rounds in turns, %d ms each, %d connections in a closed loop\n\n", r.Rounds, r.SliceMS, r.Conns)
 	if len(r.Figures) > 0 {
+		fmt.Fprintf(&b, "%d rounds in turns, %d ms each, %d connections in a closed loop\n\n", r.Rounds, r.SliceMS, r.Conns)
 		const head = "%-31s%7s%7s%8s%6s%6s%7s%8s%7s%7s%6s\n"
 		fmt.Fprintf(&b, head, "", "", "p50", "p99", "PG", "Redis", "allo-", "CPU µs:", "Post-", "", "")
 		fmt.Fprintf(&b, head, "", "req/s", "ms", "ms", "trips", "trips", "cations", "server", "greSQL", "Redis", "else")

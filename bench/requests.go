@@ -16,11 +16,12 @@ import (
 )
 
 const (
-	ordersPath   = "/v1/orders"
-	paymentsPath = "/v1/payments"
-	orderBody    = `{"amount":1999,"currency":"EUR"}`
-	orderAmount  = 1999
-	instantCard  = "pm_card_visa"
+	ordersPath    = "/v1/orders"
+	paymentsPath  = "/v1/payments"
+	plainPayments = "/payments" // of the baseline
+	orderBody     = `{"amount":1999,"currency":"EUR"}`
+	orderAmount   = 1999
+	instantCard   = "pm_card_visa"
 )
 
 // post prepares the requests of one variant; key and body append the i-th request's own part. A nil key is a request
@@ -78,13 +79,13 @@ func (t *site) paymentsAt(path, name, method, fields string) load.Source {
 	}, length)
 }
 
-// operationsOn asks for an operation on a payment: /v1/payments/{id}/ and what.
-func (t *site) operationsOn(payment func(i int) string, what, name string) load.Source {
+// operationsOn asks for an operation on a payment: the path of payments, its id, and what.
+func (t *site) operationsOn(path string, payment func(i int) string, what, name string) load.Source {
 	const body = `{}`
 	key := t.numbered(name)
 	behind := "/" + what + t.behindPath(len(body))
 	return func(b []byte, i int) []byte {
-		b = append(append(append(b, "POST "+paymentsPath+"/"...), payment(i)...), behind...)
+		b = append(append(append(b, "POST "+path+"/"...), payment(i)...), behind...)
 		return append(append(key(b, i), "\r\n\r\n"...), body...)
 	}
 }

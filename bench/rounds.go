@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/payonce/payonce/bench/load"
+	"github.com/payonce/payonce/test/procfs"
 )
 
 // turn is what one variant did in one round.
@@ -19,7 +20,7 @@ type turn struct {
 type figures struct {
 	*variant
 	turns          []turn
-	postgres, rdis float64 // round trips per request
+	postgres, rdis float64 // round trips of a request, the median
 	counted        bool
 	disturbed      []*disturbedError // turns that were measured again
 }
@@ -71,6 +72,11 @@ func (f *figures) turn(ctx context.Context, o options) (turn, error) {
 		Address: f.server.address, Beside: f.addresses(), Conns: o.conns, Warm: o.warm, Length: o.slice, Next: f.next, First: first, Most: most, Want: wanted(f.name),
 	}.Run(ctx)
 	f.spent(used)
+	if err == nil && f.settle != nil {
+		var behind time.Duration
+		behind, err = f.settle(ctx, used-count(result.Wrong))
+		result.Elapsed += behind
+	}
 	if err != nil {
 		return turn{}, err
 	}
@@ -119,13 +125,13 @@ func (f *figures) figuresOf(ctx context.Context) (gauges, error) {
 			return g, err
 		}
 		g.add(one)
-		g.cpu.server += processorTime(server.cmd.Process.Pid)
+		g.cpu.server += procfs.ProcessorTime(server.cmd.Process.Pid)
 	}
 	return g, nil
 }
 
 func wanted(name string) int {
-	if name == simulatorAlone || name == firstCapture {
+	if name == simulatorAlone || name == firstCapture || name == plainCapture {
 		return 200
 	}
 	return 201

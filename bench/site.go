@@ -31,10 +31,13 @@ type site struct {
 
 	service, baseline *child
 	sealed            *child   // as service, with SEAL_RESPONSES; nil: not wanted
+	limited           *child   // as service, with a rate limit that refuses nothing here; nil: not wanted
 	replicas          []*child // of the service, beside it
 	own, ownAlone     *child   // a service of its own with payonce's middleware, with Redis and without; nil: not wanted
 	fiber, dbos       *child   // services on other libraries; nil: not wanted
 	others            bool     // they are wanted
+	shop              *site    // another merchant of the service, with a webhook endpoint; nil: not wanted
+	shopsReceiver     *receiver
 	rows              *pgx.Conn
 	client            goredis.UniversalClient
 	gate              *redis.Cache
@@ -122,7 +125,7 @@ func (t *site) env(database, redisURL string, more map[string]string) map[string
 		"ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "DATA_DIR": filepath.Join(t.stage.folder, "service"),
 		"DATABASE_URL": database, "REDIS_URL": redisURL, "SECRET_KEY": secretKey,
 		"PROVIDER_URL": "http://" + t.stage.simulator.address, "PROVIDER_SECRET_KEY": providerKey,
-		"RATE_LIMIT": "off", "CLEANUP_INTERVAL": "24h", "SHUTDOWN_DELAY": "0s",
+		"RATE_LIMIT": "off", "CLEANUP_INTERVAL": "24h", "SHUTDOWN_DELAY": "0s", "WEBHOOK_ALLOW_LOOPBACK": "on",
 	}
 	for name, value := range more {
 		env[name] = value
@@ -130,16 +133,28 @@ func (t *site) env(database, redisURL string, more map[string]string) map[string
 	return env
 }
 
-// startBaseline starts the handlers without idempotency beside the service, with the same settings, and a service that seals what it
-// stores.
+// startBaseline starts the handlers without idempotency beside the service, with the same settings.
 func (t *site) startBaseline(ctx context.Context) (err error) {
 	t.baseline, err = t.stage.child(ctx, "baseline", "baseline", nil,
 		t.env(t.database, t.redis, map[string]string{"BASELINE_BODY": string(t.first)}))
-	if err != nil {
+	return err
+}
+
+// startAll starts the baseline, a service that seals what it stores, one that limits rates, a merchant with a webhook endpoint, and
+// services of other libraries.
+func (t *site) startAll(ctx context.Context) (err error) {
+	if err = t.startBaseline(ctx); err != nil {
 		return err
 	}
 	t.sealed, err = t.stage.child(ctx, "sealing service", "payonce", nil, t.env(t.database, t.redis, map[string]string{"SEAL_RESPONSES": "on"}))
 	if err != nil {
+		return err
+	}
+	t.limited, err = t.stage.child(ctx, "limiting service", "payonce", nil, t.env(t.database, t.redis, map[string]string{"RATE_LIMIT": "1000000/s,burst=1000000"}))
+	if err != nil {
+		return err
+	}
+	if t.shop, t.shopsReceiver, err = t.openShop(ctx); err != nil {
 		return err
 	}
 	for range 2 {
@@ -172,7 +187,7 @@ func (t *site) metered(ctx context.Context) (_ *site, m meters, err error) {
 		"RECOVERY_INTERVAL": "1m", "BASELINE_BODY": string(t.first),
 	})
 	copied := *t
-	copied.pass, copied.replicas, copied.sealed, copied.own, copied.ownAlone, copied.fiber, copied.dbos = "counted", nil, nil, nil, nil, nil, nil
+	copied.pass, copied.replicas, copied.sealed, copied.own, copied.ownAlone, copied.fiber, copied.dbos, copied.shop, copied.limited = "counted", nil, nil, nil, nil, nil, nil, nil, nil
 	if copied.service, err = t.stage.child(ctx, "metered service", "payonce", nil, env); err != nil {
 		return nil, m, err
 	}

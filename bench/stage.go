@@ -82,7 +82,7 @@ func (s *stage) startPostgres(ctx context.Context, o options) (err error) {
 	// The usual settings of a PostgreSQL under load: with the defaults of a small machine, checkpoints would come every few
 	// seconds, and each of them makes the next change of every page dearer.
 	settings := map[string]string{
-		"max_connections": "300", // several services and baselines, each with the pools of a whole one
+		"max_connections": "400", // several services and baselines, each with the pools of a whole one
 		"shared_buffers":  "1GB", "max_wal_size": "4GB",
 	}
 	if o.growth {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/payonce/payonce/bench/load"
 	"github.com/payonce/payonce/idempotency"
@@ -24,11 +25,15 @@ const (
 	plainPaymentAt = "plain payment, 1 transaction"
 	simulatorAlone = "simulator alone"
 	firstOrder     = "first order"
+	deliveredOrder = "first order, event delivered"
 	twoReplicas    = "first order, 2 replicas"
 	threeReplicas  = "first order, 3 replicas"
 	firstPayment   = "first payment"
 	firstCapture   = "first capture"
 	firstRefund    = "first refund"
+	plainCapture   = "plain capture, GORM"
+	plainRefund    = "plain refund, GORM"
+	limitedOrder   = "first order, rate limit"
 	sealedOrder    = "first order, sealed"
 	replayMemory   = "replay from L1"
 	replayRedis    = "replay from Redis"
@@ -48,6 +53,9 @@ type variant struct {
 	reserve func(ctx context.Context, n int) (first, most int, err error)
 	// spent hears how many of them were used.
 	spent func(used int)
+	// settle waits for what goes on behind the answers of requests that were taken, and returns for how long behind the last one it did;
+	// nil: nothing does.
+	settle func(ctx context.Context, taken int) (time.Duration, error)
 }
 
 // hot is how many records are replayed again and again.
@@ -60,8 +68,8 @@ func (t *site) payonceVariants() []*variant {
 	variants := []*variant{
 		t.fresh(firstOrder, t.service, t.ordersAt(ordersPath, t.numbered("order"+t.pass)), idempotency.SourceFirst),
 		t.paying(firstPayment, t.service, paymentsPath, idempotency.SourceFirst),
-		t.operating(firstCapture, "capture", `,"capture_method":"manual"`),
-		t.operating(firstRefund, "refunds", ""),
+		t.operating(firstCapture, t.service, paymentsPath, "capture", idempotency.SourceFirst),
+		t.operating(firstRefund, t.service, paymentsPath, "refunds", idempotency.SourceFirst),
 		{
 			stage: t.stage, name: replayMemory, server: t.service, next: t.ordersAt(ordersPath, hotKeys), outcome: string(idempotency.SourceMemory),
 			reserve: t.warmUp(hotKeys), spent: func(int) {},
@@ -77,6 +85,12 @@ func (t *site) payonceVariants() []*variant {
 	}
 	if t.sealed != nil {
 		variants = append(variants, t.fresh(sealedOrder, t.sealed, t.ordersAt(ordersPath, t.numbered("sealed"+t.pass)), idempotency.SourceFirst))
+	}
+	if t.limited != nil {
+		variants = append(variants, t.fresh(limitedOrder, t.limited, t.ordersAt(ordersPath, t.numbered("limited"+t.pass)), idempotency.SourceFirst))
+	}
+	if t.shop != nil {
+		variants = append(variants, t.delivering(t.shop, t.shopsReceiver))
 	}
 	for i, name := range []string{twoReplicas, threeReplicas} {
 		if len(t.replicas) > i {
@@ -97,8 +111,10 @@ func (t *site) baselineVariants() []*variant {
 		t.selecting(oneSelect, "/select"),
 		t.selecting(oneSelectSQL, "/select-sql"),
 		t.fresh(plainOrder, t.baseline, t.ordersAt("/orders", t.numbered("plain")), ""),
-		t.paying(plainPayment, t.baseline, "/payments", ""),
+		t.paying(plainPayment, t.baseline, plainPayments, ""),
 		t.paying(plainPaymentAt, t.baseline, "/payments-1", ""),
+		t.operating(plainCapture, t.baseline, plainPayments, "capture", ""),
+		t.operating(plainRefund, t.baseline, plainPayments, "refunds", ""),
 		t.fresh(simulatorAlone, t.stage.simulator, t.charge(), ""),
 	}
 }
@@ -107,8 +123,8 @@ func (t *site) baselineVariants() []*variant {
 // from PostgreSQL: after those the service looks every key up first, for a while.
 func inTurns(variants []*variant, only string) []*variant {
 	order := []string{
-		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, twoReplicas, threeReplicas, sealedOrder,
-		plainPayment, firstPayment, plainPaymentAt, firstCapture, firstRefund, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownAutocommit, ownProtectGORM, ownProtect,
+		bareHandler, replayMemory, edgeHandler, oneGet, replayRedis, plainOrder, firstOrder, deliveredOrder, twoReplicas, threeReplicas, limitedOrder, sealedOrder,
+		plainPayment, firstPayment, plainPaymentAt, plainCapture, firstCapture, plainRefund, firstRefund, ownPlain, ownProtectTx, ownProtectAlone, ownDo, ownAutocommit, ownProtectGORM, ownProtect,
 		ownNaive, otherFiber, otherTx, otherStep, ownPlainCall, ownCall, ownNaiveCall, otherExternal, oneSelect, replayPostgres, oneSelectSQL, simulatorAlone,
 	}
 	wanted := map[string]bool{}
@@ -158,14 +174,17 @@ func (t *site) paying(name string, server *child, path string, outcome idempoten
 	}
 }
 
-// operating uses up payments, which it makes with these fields before they are measured.
-func (t *site) operating(name, what, fields string) *variant {
+// operating uses up payments, which the service makes before they are measured.
+func (t *site) operating(name string, server *child, path, what string, outcome idempotency.Source) *variant {
 	var payments []string
-	used, key := 0, strings.ReplaceAll(name, " ", "-")+t.pass
+	used, key, fields := 0, strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")+t.pass, ""
+	if what == "capture" {
+		fields = `,"capture_method":"manual"`
+	}
 	pay := t.paymentsAt(paymentsPath, "paid-for-"+key, instantCard, fields)
 	return &variant{
-		name: name, stage: t.stage, server: t.service, outcome: string(idempotency.SourceFirst), guess: 600,
-		next: t.operationsOn(func(i int) string { return payments[i] }, what, key),
+		name: name, stage: t.stage, server: server, outcome: string(outcome), guess: 600,
+		next: t.operationsOn(path, func(i int) string { return payments[i] }, what, key),
 		reserve: func(ctx context.Context, n int) (int, int, error) {
 			missing := max(0, n-(len(payments)-used))
 			if err := t.moreOrders(ctx, max(0, missing-t.orders.left())); err != nil {

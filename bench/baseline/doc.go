@@ -13,6 +13,10 @@
 //	             writes of T2 in another; all but the record of the key
 //	/payments-1  edge, the provider's call first, and then all rows in one GORM transaction: the code of a
 //	             programmer who doesn't think of a crash in between
+//	/payments/{id}/capture, /payments/{id}/refunds
+//	             edge, and what a first capture or refund does, as /payments
+//
+// A test of the benchmark compares the rows that they write with the service's.
 //
 // With the argument "simulator" it is the payment provider's stand-in with its book in memory: it answers at once. With
 // "copies" it is the crowd that sends one request a thousand times.

@@ -3,10 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/payonce/payonce/internal/wire"
@@ -52,13 +50,3 @@ func (p *plain) createOrder(c *gin.Context) error {
 	}
 	return err
 }
-
-func event(c *gin.Context, merchant uuid.UUID, kind, resourceType string, resource uuid.UUID, version int, body []byte) *models.Event {
-	requestID := middleware.RequestIDOf(c)
-	return &models.Event{
-		MerchantID: merchant, ID: models.NewID(), Type: kind, ResourceType: resourceType, ResourceID: resource,
-		ResourceVersion: version, Data: models.JSON(body), RequestID: &requestID, CreatedAt: now(),
-	}
-}
-
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -4,20 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
-	"github.com/payonce/payonce/idempotency"
 	"github.com/payonce/payonce/internal/wire"
 	"github.com/payonce/payonce/middleware"
 	"github.com/payonce/payonce/models"
 	"github.com/payonce/payonce/provider"
-	"github.com/payonce/payonce/repository"
 )
 
 type paymentInput struct {
@@ -26,10 +22,7 @@ type paymentInput struct {
 }
 
 // purchase is one payment under way.
-type purchase struct {
-	payment models.Payment
-	attempt models.ProviderAttempt
-}
+type purchase struct{ work }
 
 func newPurchase(c *gin.Context) (*purchase, error) {
 	var in paymentInput
@@ -42,18 +35,14 @@ func newPurchase(c *gin.Context) (*purchase, error) {
 	}
 	id, key := models.NewID(), uuid.New()
 	merchant := middleware.IdentityOf(c).Merchant
-	return &purchase{
+	return &purchase{work{
 		payment: models.Payment{
 			MerchantID: merchant, ID: id, OrderID: order, IdempotencyKeyHash: key[:], CaptureMethod: models.CaptureAutomatic,
 			Provider: "stripe", PaymentMethod: in.PaymentMethod, Status: models.PaymentProcessing,
 			Metadata: models.JSON("{}"), Version: 1, CreatedAt: now(),
 		},
-		attempt: models.ProviderAttempt{
-			MerchantID: merchant, ID: models.NewID(), PaymentID: id, Operation: models.OperationAuthorize, OperationID: id,
-			Provider: "stripe", ProviderKey: key.String(), KeyHash: key[:], AttemptNo: 1, Status: models.AttemptSent,
-			ClaimID: uuid.New(), Fence: 1, Sends: 1, SentAt: now(),
-		},
-	}, nil
+		attempt: newAttempt(merchant, id, models.OperationAuthorize, id),
+	}}, nil
 }
 
 // pay writes what the service writes, when it writes it: before the call what is about to happen, after it what did.
@@ -63,20 +52,26 @@ func (p *plain) pay(c *gin.Context) error {
 		return err
 	}
 	orm := p.orm.WithContext(c.Request.Context())
-	if err := orm.Transaction(bought.reserve); err != nil {
-		return err
-	}
-	if err := p.call(c.Request.Context(), bought); err != nil {
-		return err
-	}
-	body, err := bought.render()
+	err = orm.Transaction(func(tx *gorm.DB) error {
+		if err := bought.price(locked(tx)); err != nil {
+			return err
+		}
+		return errors.Join(bought.reserve(tx, bought.payment.Amount), tx.Create(&bought.payment).Error, tx.Create(&bought.attempt).Error)
+	})
 	if err != nil {
 		return err
 	}
+	if err := p.authorize(c.Request.Context(), bought); err != nil {
+		return err
+	}
+	amount := bought.payment.Amount
 	err = orm.Transaction(func(tx *gorm.DB) error {
-		return errors.Join(bought.resolve(tx), bought.move(tx, -bought.payment.Amount, bought.payment.Amount), bought.change(tx), bought.book(tx, c, body))
+		return errors.Join(
+			bought.resolve(tx), bought.changeOrder(tx, c, models.OrderChange{Reserved: -amount, Paid: amount}),
+			bought.changePayment(tx, c, "payment.succeeded", bought.success()), bought.capture(tx, c),
+		)
 	})
-	return p.paid(c, body, err)
+	return bought.answer(c, err)
 }
 
 // payAtOnce asks first and writes later.
@@ -89,122 +84,69 @@ func (p *plain) payAtOnce(c *gin.Context) error {
 	if err := bought.price(orm); err != nil {
 		return err
 	}
-	if err := p.call(c.Request.Context(), bought); err != nil {
+	if err := p.authorize(c.Request.Context(), bought); err != nil {
 		return err
 	}
 	at := now()
 	bought.attempt.Status, bought.attempt.ResolvedAt = models.AttemptSucceeded, &at
-	bought.payment.Version = 1
-	body, err := bought.render()
-	if err != nil {
-		return err
-	}
+	bought.payment = bought.payment.After(bought.success())
 	err = orm.Transaction(func(tx *gorm.DB) error {
-		if err := bought.price(tx.Clauses(clause.Locking{Strength: "UPDATE"})); err != nil {
+		if err := bought.price(locked(tx)); err != nil {
 			return err
 		}
-		return errors.Join(bought.move(tx, 0, bought.payment.Amount), tx.Create(&bought.payment).Error,
-			tx.Create(&bought.attempt).Error, bought.book(tx, c, body))
+		m, payment := bought.payment.MerchantID, &bought.payment
+		return errors.Join(
+			bought.changeOrder(tx, c, models.OrderChange{Paid: payment.Amount}), tx.Create(payment).Error,
+			told(tx, c, "payment.succeeded", wire.TypePayment, m, payment.ID, payment.Version, wire.NewPayment(payment)),
+			tx.Create(&bought.attempt).Error, bought.capture(tx, c),
+		)
 	})
-	return p.paid(c, body, err)
+	return bought.answer(c, err)
 }
 
-func (p *plain) paid(c *gin.Context, body []byte, err error) error {
-	if err != nil {
-		return err
-	}
-	c.Header("Location", location)
-	c.Data(http.StatusCreated, jsonType, body)
-	return nil
+func (b *purchase) answer(c *gin.Context, err error) error {
+	return show(c, err, http.StatusCreated, wire.PaymentPath(b.payment.PublicID()), func() any { return wire.NewPayment(&b.payment) })
 }
 
 // price takes the amount from an order that can be paid.
 func (b *purchase) price(tx *gorm.DB) error {
-	var order models.Order
-	if err := tx.Where("merchant_id = ? AND id = ?", b.payment.MerchantID, b.payment.OrderID).Take(&order).Error; err != nil {
+	if err := tx.Where("merchant_id = ? AND id = ?", b.payment.MerchantID, b.payment.OrderID).Take(&b.order).Error; err != nil {
 		return err
 	}
-	b.payment.Amount, b.payment.Currency = order.AmountTotal, order.Currency
-	return order.Payable(now())
+	b.payment.Amount, b.payment.Currency = b.order.AmountTotal, b.order.Currency
+	return b.order.Payable(now())
 }
 
-// reserve is the first transaction.
-func (b *purchase) reserve(tx *gorm.DB) error {
-	if err := b.price(tx.Clauses(clause.Locking{Strength: "UPDATE"})); err != nil {
-		return err
-	}
-	return errors.Join(b.move(tx, b.payment.Amount, 0), tx.Create(&b.payment).Error, tx.Create(&b.attempt).Error)
-}
-
-// move changes the order's amounts.
-func (b *purchase) move(tx *gorm.DB, reserved, paid int64) error {
-	return one(tx.Model(&models.Order{}).Where("merchant_id = ? AND id = ?", b.payment.MerchantID, b.payment.OrderID).Updates(map[string]any{
-		"amount_reserved": gorm.Expr("amount_reserved + ?", reserved), "amount_paid": gorm.Expr("amount_paid + ?", paid),
-		"version": gorm.Expr("version + 1"), "updated_at": gorm.Expr("now()"),
-	}))
-}
-
-// call asks the provider, through the client that the service has.
-func (p *plain) call(ctx context.Context, b *purchase) error {
+// authorize asks the provider, through the client that the service has.
+func (p *plain) authorize(ctx context.Context, b *purchase) error {
 	result := p.provider.Authorize(ctx, provider.AuthorizeRequest{
-		Key: b.attempt.ProviderKey, PaymentID: models.FormatID(models.PrefixPayment, b.payment.ID),
+		Key: b.attempt.ProviderKey, PaymentID: b.payment.PublicID(),
 		MerchantID: models.FormatID(models.PrefixMerchant, b.payment.MerchantID), Amount: b.payment.Amount,
 		Currency: b.payment.Currency, PaymentMethod: b.payment.PaymentMethod,
 	})
-	if result.Outcome != provider.Answered || result.Object.Status != "succeeded" {
-		return fmt.Errorf("the provider answered %s: %w", result.Outcome, result.Err)
+	if err := refused(result.Outcome, result.Object != nil && result.Object.Status == "succeeded", result.Err); err != nil {
+		return err
 	}
-	b.payment.ProviderReference, b.attempt.ProviderReference = &result.Object.Reference, &result.Object.Reference
-	b.payment.Status = models.PaymentSucceeded
-	b.payment.AmountAuthorized, b.payment.AmountCaptured = b.payment.Amount, b.payment.Amount
-	b.payment.Version = 2
+	b.attempt.ProviderReference = &result.Object.Reference
 	return nil
 }
 
-func (b *purchase) render() ([]byte, error) { return json.Marshal(wire.NewPayment(&b.payment)) }
-
-func (b *purchase) resolve(tx *gorm.DB) error {
-	return one(tx.Model(&models.ProviderAttempt{}).Where("merchant_id = ? AND id = ?", b.attempt.MerchantID, b.attempt.ID).Updates(map[string]any{
-		"status": models.AttemptSucceeded, "provider_reference": b.attempt.ProviderReference, "resolved_at": gorm.Expr("clock_timestamp()"),
-	}))
+// success is what the provider's answer makes of the payment.
+func (b *purchase) success() models.PaymentChange {
+	return models.PaymentChange{
+		Status: models.PaymentSucceeded, ProviderReference: b.attempt.ProviderReference, Authorized: b.payment.Amount, Captured: b.payment.Amount,
+	}
 }
 
-func (b *purchase) change(tx *gorm.DB) error {
-	return one(tx.Model(&models.Payment{}).Where("merchant_id = ? AND id = ?", b.payment.MerchantID, b.payment.ID).Updates(map[string]any{
-		"status": b.payment.Status, "provider_reference": b.payment.ProviderReference,
-		"amount_authorized": b.payment.AmountAuthorized, "amount_captured": b.payment.AmountCaptured,
-	}))
-}
-
-// book writes the capture, its entry in the ledger and the event.
-func (b *purchase) book(tx *gorm.DB, c *gin.Context, body []byte) error {
-	m, currency, amount := b.payment.MerchantID, b.payment.Currency, b.payment.Amount
-	capture := models.Capture{
-		MerchantID: m, ID: models.NewID(), PaymentID: b.payment.ID, Currency: currency, Amount: amount,
-		IsFinal: true, Status: models.CaptureSucceeded, CreatedAt: now(),
-	}
-	account := func(code string) models.LedgerAccount {
-		id := idempotency.UUIDFrom("payonce/ledger-account/v1", m[:], []byte(code), []byte(currency))
-		return models.LedgerAccount{MerchantID: m, ID: id, Code: code, Currency: currency}
-	}
-	accounts := []models.LedgerAccount{account(repository.AccountClearing), account(repository.AccountPayable)}
-	entry := models.LedgerEntry{MerchantID: m, ID: models.NewID(), Kind: models.LedgerCapture, SourceID: capture.ID, CreatedAt: now()}
-	posting := models.LedgerPosting{
-		MerchantID: m, EntryID: entry.ID, Line: 1, DebitAccountID: accounts[0].ID, CreditAccountID: accounts[1].ID,
-		Currency: currency, Amount: amount,
+// capture writes the capture that an automatic payment has, with its event and its entry in the ledger.
+func (b *purchase) capture(tx *gorm.DB, c *gin.Context) error {
+	row := models.Capture{
+		MerchantID: b.payment.MerchantID, ID: models.NewID(), PaymentID: b.payment.ID, Currency: b.payment.Currency, Amount: b.payment.Amount,
+		IsFinal: true, Status: models.CaptureSucceeded, Version: 1, CreatedAt: now(), UpdatedAt: now(),
 	}
 	return errors.Join(
-		tx.Create(&capture).Error,
-		tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&accounts).Error,
-		tx.Create(&entry).Error, tx.Create(&posting).Error,
-		tx.Create(event(c, m, "payment."+string(b.payment.Status), wire.TypePayment, b.payment.ID, b.payment.Version, body)).Error,
+		tx.Create(&row).Error,
+		told(tx, c, "capture.succeeded", wire.TypeCapture, row.MerchantID, row.ID, row.Version, wire.NewCapture(&row)),
+		b.post(tx, models.LedgerCapture, row.ID, row.Amount),
 	)
-}
-
-// one is an UPDATE that touched its row.
-func one(done *gorm.DB) error {
-	if done.Error == nil && done.RowsAffected != 1 {
-		return fmt.Errorf("%d rows were changed, not one", done.RowsAffected)
-	}
-	return done.Error
 }

@@ -52,6 +52,8 @@ func (p *plain) routes(a *app.App) http.Handler {
 	handle("/orders", p.createOrder)
 	handle("/payments", p.pay)
 	handle("/payments-1", p.payAtOnce)
+	handle("/payments/:id/capture", p.capture)
+	handle("/payments/:id/refunds", p.refund)
 	return r
 }
 

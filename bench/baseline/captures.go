@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
+
+	"github.com/payonce/payonce/internal/wire"
+	"github.com/payonce/payonce/middleware"
+	"github.com/payonce/payonce/models"
+	"github.com/payonce/payonce/provider"
+)
+
+// capture takes all that a payment holds, and writes what the service writes, when it writes it.
+func (p *plain) capture(c *gin.Context) error {
+	id, err := models.ParseID(models.PrefixPayment, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	merchant, w := middleware.IdentityOf(c).Merchant, &work{}
+	row := models.Capture{
+		MerchantID: merchant, ID: models.NewID(), PaymentID: id, IsFinal: true, Status: models.CapturePending, Version: 1, CreatedAt: now(), UpdatedAt: now(),
+	}
+	w.attempt = newAttempt(merchant, id, models.OperationCapture, row.ID)
+	row.KeyHash = w.attempt.KeyHash
+	orm := p.orm.WithContext(c.Request.Context())
+	err = orm.Transaction(func(tx *gorm.DB) (err error) {
+		if err := w.lockPayment(tx, merchant, id); err != nil {
+			return err
+		}
+		if row.Amount, err = w.payment.CaptureOf(0, now()); err != nil {
+			return err
+		}
+		row.Currency = w.payment.Currency
+		return errors.Join(w.hold(tx, "amount_capturing", row.Amount), tx.Create(&row).Error, tx.Create(&w.attempt).Error)
+	})
+	if err != nil {
+		return err
+	}
+	result := p.provider.Capture(c.Request.Context(), provider.CaptureRequest{
+		Key: w.attempt.ProviderKey, Reference: *w.payment.ProviderReference, Amount: row.Amount, Currency: row.Currency, Final: true,
+		OperationID: row.PublicID(), PaymentID: w.payment.PublicID(), MerchantID: models.FormatID(models.PrefixMerchant, merchant),
+	})
+	if err := refused(result.Outcome, result.Object != nil && result.Object.Status == "succeeded", result.Err); err != nil {
+		return err
+	}
+	w.attempt.ProviderReference = &result.Object.Reference
+	row.Status = models.CaptureSucceeded
+	err = orm.Transaction(func(tx *gorm.DB) error {
+		if err := w.lock(tx, merchant, id); err != nil {
+			return err
+		}
+		to := w.payment.Unchanged()
+		to.Status, to.Capturing, to.Captured = models.PaymentSucceeded, -row.Amount, row.Amount
+		return errors.Join(
+			w.resolve(tx), w.changeOrder(tx, c, models.OrderChange{Reserved: -row.Amount, Paid: row.Amount}),
+			w.changePayment(tx, c, "payment.succeeded", to), one(change(tx, &row).Updates(map[string]any{"status": row.Status, "updated_at": now()})),
+			told(tx, c, "capture.succeeded", wire.TypeCapture, merchant, row.ID, row.Version, wire.NewCapture(&row)),
+			w.post(tx, models.LedgerCapture, row.ID, row.Amount),
+		)
+	})
+	return show(c, err, http.StatusOK, "", func() any { return wire.NewPayment(&w.payment) })
+}
