@@ -58,7 +58,7 @@ func rules() map[string]rule {
 		// The rules of payments, and what they stand on.
 		"operations": {"idempotency idempotency/postgres models internal/problem provider repository internal/sleep internal/wire", uuid},
 		"notifications": {
-			"idempotency idempotency/postgres idempotency/seal internal/wire models repository", uuid + " code.dny.dev/ssrf",
+			"idempotency idempotency/postgres idempotency/seal internal/batches internal/wire models repository", uuid + " code.dny.dev/ssrf",
 		},
 		"internal/reconcile": {"idempotency idempotency/postgres internal/sleep models provider repository", uuid},
 		"internal/inbox":     {"idempotency internal/reconcile models provider repository", uuid},
@@ -77,7 +77,7 @@ func rules() map[string]rule {
 		},
 		"idempotency/postgres/session": {"internal/safeurl", pgx},
 		"idempotency/postgres/schema":  {"idempotency/postgres/session", pgx + "/pgconn"},
-		"idempotency/redis":            {"idempotency internal/safeurl", rds + " github.com/sony/gobreaker/v2"},
+		"idempotency/redis":            {"idempotency internal/batches internal/safeurl", rds + " github.com/sony/gobreaker/v2"},
 		"idempotency/service":          {"idempotency idempotency/postgres idempotency/redis", ""},
 
 		// The rows of payments.
@@ -86,6 +86,7 @@ func rules() map[string]rule {
 		"internal/embedded": {"internal/sleep internal/logging", pgx + "/pgconn github.com/alicebob/miniredis/v2"},
 
 		// Small tools.
+		"internal/batches":    {},
 		"internal/cardnumber": {},
 		"internal/config":     {"internal/safeurl", "github.com/alecthomas/kong"},
 		"internal/cursor":     {},

@@ -22,9 +22,9 @@ func importable() map[string]rule {
 		"idempotency/seal":            {"idempotency/seal", ""},
 		"idempotency/postgres":        {"idempotency idempotency/postgres idempotency/postgres/session internal/safeurl", driver + orm},
 		"idempotency/postgres/schema": {"idempotency/postgres/schema idempotency/postgres/session internal/safeurl", driver},
-		"idempotency/redis":           {"idempotency idempotency/redis internal/safeurl", client},
+		"idempotency/redis":           {"idempotency idempotency/redis internal/batches internal/safeurl", client},
 		"idempotency/service": {
-			"idempotency idempotency/postgres idempotency/postgres/session idempotency/redis idempotency/service internal/safeurl",
+			"idempotency idempotency/postgres idempotency/postgres/session idempotency/redis idempotency/service internal/batches internal/safeurl",
 			driver + orm + client,
 		},
 		"middleware": {"idempotency middleware", anything},

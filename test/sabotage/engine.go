@@ -169,6 +169,18 @@ func copies() []sabotage {
 			caught: catch{"idempotency", "TestAWrongGuessSlowsItsOwnTenantOnly", "tenant 2: 1 look-ups"},
 		},
 		{
+			name:   "a replay from the store is published to a cache that is not asked",
+			breaks: "while Redis knows none of a merchant's keys, each replay costs a write there that nobody reads",
+			edits:  []edit{{"idempotency.Engine.findBeforeWrite", `r.cachedHere = req.assumed && r.record == rec`, ``}},
+			caught: catch{"idempotency", "TestAKeyThatTheFastPathWasNotAskedForIsReadAndKeptHere", "the gate was told [\"enter\" \"publish\"]"},
+		},
+		{
+			name:   "a look-up that meets a key which was taken for new is not told",
+			breaks: "a client that sends its payments again reaches PostgreSQL with each of them, although Redis has the answers",
+			edits:  []edit{{"idempotency.Engine.answerFound", `e.notNew(req, rec)`, ``}},
+			caught: catch{"idempotency", "TestAFastPathThatAssumedHearsOfALookUpThatMeetsTheKey", "want [\"enter\" \"known\" \"publish\"]"},
+		},
+		{
 			name:   "an escape of a path taken for another request",
 			breaks: "a client that sends its request again through another library gets 422 instead of its answer",
 			edits:  []edit{{"idempotency.oneSpelling", `s.path = plainUnreserved(s.path)`, ``}},

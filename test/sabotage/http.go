@@ -4,6 +4,12 @@ package main
 func requests() []sabotage {
 	return []sabotage{
 		{
+			name:   "copies of a storm all come at once",
+			breaks: "a thousand copies of one request keep every other request waiting",
+			edits:  []edit{{"middleware.pacer.enter", `c.here > freeCopies`, `c.here > 100*freeCopies`}},
+			caught: catch{"middleware", "TestCopiesOfAStormComeOneAfterTheOther", "want them one after the other"},
+		},
+		{
 			name:   "the body re-encoded on replay",
 			breaks: "a copy gets other bytes than the first: a client that compares or verifies them is lost",
 			edits: []edit{

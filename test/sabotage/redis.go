@@ -26,8 +26,26 @@ func gate() []sabotage {
 			breaks: "it leaves a marker behind, and the client's next try is refused for a second",
 			edits: []edit{{
 				"redis.Cache.sendLookUps", `case l.stage.CompareAndSwap(lookUpWaits, lookUpSent):`, `case l.stage.CompareAndSwap(lookUpWaits, lookUpSent) || left > 0:`,
-			}, {"redis.Cache.sendLookUps", `case rest < leastTime:`, `case rest < -time.Hour:`}, {"redis.Cache.sendLookUps", `sent, left = append(sent, l), min(left, rest)`, `sent = append(sent, l)`}},
+			}, {"redis.Cache.sendLookUps", `case rest < c.patience.lookUp/leastPart:`, `case rest < -time.Hour:`}, {"redis.Cache.sendLookUps", `sent, left = append(sent, l), min(left, rest)`, `sent = append(sent, l)`}},
 			caught: catch{"idempotency/redis", "TestALookUpThatWasGivenUpIsNotSent", "was given up and has set its marker"},
+		},
+		{
+			name:   "a tenant whose keys were new never asks again",
+			breaks: "a client that begins to send its requests again reaches PostgreSQL with each of them",
+			edits:  []edit{{"redis.misses.note", `n.Store(0)`, `_ = n`}},
+			caught: catch{"idempotency/redis", "TestATenantWhoseKeyIsFoundAsksAgain", "keys were looked up"},
+		},
+		{
+			name:   "a request that met a copy isn't looked up",
+			breaks: "the handler runs in vain for requests whose answer is in Redis",
+			edits:  []edit{{"redis.Cache.LookupAndMark", `counted == "" && !req.Repeated && c`, `counted == "" && c`}},
+			caught: catch{"idempotency/redis", "TestARepeatedRequestAlwaysAsks", "repeated requests were looked up"},
+		},
+		{
+			name:   "requests of a limited tenant are not counted while its keys are new",
+			breaks: "each replica lets the whole rate limit through",
+			edits:  []edit{{"redis.Cache.LookupAndMark", `if counted == "" && !req.Repeated`, `if !req.Repeated`}},
+			caught: catch{"idempotency/redis", "TestARequestThatRedisCountsAlwaysAsks", "requests were counted in Redis"},
 		},
 		{
 			name:   "timeline check removed",

@@ -40,6 +40,21 @@ func sessions() []sabotage {
 			caught: catch{"idempotency/postgres/session", "TestWhatIsAcknowledgedIsOnTheDisk", "orders off"},
 		},
 		{
+			name:   "a completion that is not on the disk",
+			breaks: "where synchronous_commit is off, a crash of the server loses the outcome of a charge that was acknowledged",
+			edits:  []edit{{"postgres.sqlComplete", "((SELECT count(*) FROM touched) * (` + durable + `)::int)", "(SELECT count(*) FROM touched)"}},
+			caught: catch{"idempotency/postgres/session", "TestWhatIsAcknowledgedIsOnTheDisk", "idempotency_keys off"},
+		},
+		{
+			name:   "a completion that reads first, and is not on the disk",
+			breaks: "where synchronous_commit is off, a crash of the server loses the outcome of a capture or refund that was acknowledged",
+			edits: []edit{{
+				"postgres.opening", `return append([]statement{beginStatement(), {label: "durable", sql: "SELECT " + session.Durable}}, first...)`,
+				`return append([]statement{beginStatement(), {label: "durable", sql: "SELECT 1"}}, first...)`,
+			}},
+			caught: catch{"test/e2e", "TestEachOperationIsOnTheDiskBeforeItIsAcknowledged", "without waiting for the disk"},
+		},
+		{
 			name:   "a database of any encoding",
 			breaks: "a name that the encoding doesn't have is a 500, long after the start",
 			edits:  []edit{{"session.Check", `case encoding != "UTF8":`, `case encoding == "":`}},

@@ -56,7 +56,7 @@ func store() []sabotage {
 		{
 			name:   "RowsAffected ignored",
 			breaks: "T2 finds no record of its own and commits its payment, ledger and event all the same",
-			edits:  []edit{{"postgres.sqlComplete", `SELECT 1/(SELECT count(*) FROM touched), `, `SELECT (SELECT count(*) FROM touched), `}},
+			edits:  []edit{{"postgres.sqlComplete", `SELECT 1/((SELECT`, `SELECT 1*((SELECT`}},
 			caught: kept("a claim is completed once", "the second completion left something"),
 		},
 		{
@@ -151,7 +151,7 @@ func store() []sabotage {
 		{
 			name:   "a spent key taken for an expired one",
 			breaks: "the client of a late copy is told that something happened, and keeps its intent for lost",
-			edits:  []edit{{"postgres.recordColumns", `WHEN canceled_at IS NOT NULL AND status IS NULL THEN 'canceled' ELSE`, `ELSE`}},
+			edits:  []edit{{"postgres.Store.scanRecord", `case canceled.Valid && !status.Valid:`, `case canceled.Valid && !status.Valid && false:`}},
 			caught: kept("a key that no request has is spent when it is given up", "request came late"),
 		},
 		{
@@ -172,7 +172,7 @@ func store() []sabotage {
 		{
 			name:   "begun work on the pool of new work",
 			breaks: "a burst of new requests keeps a charged payment from being recorded",
-			edits:  []edit{{"postgres.Tx.singleBatch", `if tx.conn, err = tx.db.reservedConn(ctx); err != nil {`, `if tx.conn, err = tx.db.freshConn(ctx); err != nil {`}},
+			edits:  []edit{{"postgres.Tx.singleBatchWith", `if tx.conn, err = tx.db.reservedConn(ctx); err != nil {`, `if tx.conn, err = tx.db.freshConn(ctx); err != nil {`}},
 			caught: catch{"idempotency/postgres", "TestBegunWorkEndsWhileNewWorkFindsNoConnection", "settle: "},
 		},
 		{

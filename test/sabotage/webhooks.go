@@ -49,9 +49,27 @@ func webhooks() []sabotage {
 			caught: catch{"idempotency/postgres", "TestASealedBodyOpensInItsOwnRowOnly", "another merchant's body in my row"},
 		},
 		{
+			name:   "a long queue waits for the next look",
+			breaks: "a merchant with many events gets some 50 a second",
+			edits:  []edit{{"notifications.lane.done", `l.free == 0 || l.queued[endpoint]`, `l.free == 0 || l.busy[endpoint] >= l.perEndpoint`}},
+			caught: catch{"notifications", "TestAQueueIsWorkedOffWithoutWaitingForTheNextLook", "the queue is worked off"},
+		},
+		{
+			name:   "results that may have been committed are recorded again",
+			breaks: "an attempt of a webhook counts twice, and the last one is not made",
+			edits:  []edit{{"notifications.Dispatcher.recordAll", `!errors.Is(err, idempotency.ErrCommitUnknown)`, `(len(batch) > 1 || !errors.Is(err, idempotency.ErrCommitUnknown))`}},
+			caught: catch{"notifications", "TestAResultWhoseCommitIsUnknownIsNotRecordedTwice", "want that it isn't known"},
+		},
+		{
+			name:   "a result that can't be recorded costs those beside it",
+			breaks: "events that were delivered are delivered again, because of another merchant's receiver",
+			edits:  []edit{{"notifications.Dispatcher.recordAll", `len(batch) > 1 && err`, `len(batch) > 1000 && err`}},
+			caught: catch{"notifications", "TestResultsThatWaitTogetherAreRecordedTogether", "beside one that can't be recorded"},
+		},
+		{
 			name:   "the fence of a delivery ignored",
 			breaks: "a replica that slept ends a delivery that another one is still trying",
-			edits:  []edit{{"repository.WebhookDeliveries.Record", `AND fence = $3 AND`, `AND $3::bigint IS NOT NULL AND`}},
+			edits:  []edit{{"repository.WebhookDeliveries.record", `AND fence = $3 AND`, `AND $3::bigint IS NOT NULL AND`}},
 			caught: catch{"notifications", "TestAClaimThatIsNotRecordedIsSentByAnotherReplica", "the late replica's result was taken"},
 		},
 		{
