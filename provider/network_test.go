@@ -144,7 +144,7 @@ func TestTheDeadlineCoversTheWholeCall(t *testing.T) {
 					answer(conn, gone)
 				}
 			})
-			c := client(t, url, within(200*time.Millisecond))
+			c := client(t, url, within(time.Second))
 			start := time.Now()
 			for op, res := range map[string]provider.Result[provider.Intent]{
 				"authorize": c.Authorize(t.Context(), ask()), "retrieve": c.Retrieve(t.Context(), "pi_1"), "find": c.Find(t.Context(), look()),
@@ -153,8 +153,8 @@ func TestTheDeadlineCoversTheWholeCall(t *testing.T) {
 					t.Errorf("%s: %+v", op, res)
 				}
 			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("three calls of 200 ms took %s", took)
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("three calls of 1 s took %s", took)
 			}
 		})
 	}
@@ -166,7 +166,7 @@ func TestTheCallersDeadlineCountsWhenItIsShorter(t *testing.T) {
 	t.Cleanup(func() { close(gone) })
 	url := scripted(t, func(int64, *net.TCPConn) { <-gone })
 	c := client(t, url)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if res := c.Authorize(ctx, ask()); res.Outcome != provider.Unknown || !errors.Is(res.Err, context.DeadlineExceeded) {
 		t.Errorf("%+v", res)

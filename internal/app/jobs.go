@@ -51,13 +51,13 @@ func (a *App) startJobs(ctx context.Context) *jobs.Runner {
 	)))...)
 }
 
-// counted lets the metrics show which jobs fail.
+// counted lets the metrics show which jobs go on, and which fail.
 func (a *App) counted(all []jobs.Job) []jobs.Job {
 	for i := range all {
-		name, run := all[i].Name, all[i].Run
+		ended, run := a.Metrics.Job(all[i].Name), all[i].Run
 		all[i].Run = func(ctx context.Context, batch int) (int, error) {
 			did, err := run(ctx, batch)
-			a.Metrics.Job(name, err != nil && ctx.Err() == nil)
+			ended(err != nil && ctx.Err() == nil)
 			return did, err
 		}
 	}

@@ -59,7 +59,7 @@ type Config struct {
 	RecoveryInterval              time.Duration `var:"RECOVERY_INTERVAL" default:"2s" min:"10ms" max:"5m" group:"Idempotency" help:"Pause between two rounds of recovery."`
 	CleanupInterval               time.Duration `var:"CLEANUP_INTERVAL" default:"1m" min:"10ms" max:"24h" group:"Idempotency" help:"Pause between two rounds of cleanup."`
 	MaxWait                       time.Duration `var:"MAX_WAIT" default:"10s" min:"0s" max:"1m" group:"Idempotency" help:"Upper bound of 'Prefer: wait'."`
-	RateLimit                     RateLimit     `var:"RATE_LIMIT" default:"100/s,burst=200" group:"Idempotency" help:"Requests per API key."`
+	RateLimit                     RateLimit     `var:"RATE_LIMIT" default:"100/s,burst=200" group:"Idempotency" help:"Requests per API key; off counts none, and lets most first requests go without asking Redis."`
 
 	// WebhookAllowLoopback is for development: events may be sent to this machine. Parse switches it on where everything is embedded.
 	WebhookAllowLoopback string        `var:"WEBHOOK_ALLOW_LOOPBACK" default:"off" oneof:"on,off" group:"Webhooks" help:"Send events to receivers on this machine as well, without TLS. For development; also on when there is no DATABASE_URL and no PROVIDER_URL, and ADDR is a loopback address."`

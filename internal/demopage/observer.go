@@ -118,6 +118,8 @@ func found(result idempotency.LookupResult) Event {
 		e.Detail = "outcome"
 	case result.InFlight:
 		e.Detail = "marker"
+	case result.Assumed:
+		e.Detail = "not asked"
 	case result.Unseen:
 		e.Detail = "miss"
 	default:

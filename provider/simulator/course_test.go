@@ -17,37 +17,40 @@ func search() provider.FindRequest {
 func TestASlowVisibleIntentShowsEveryStateUntilItIsCharged(t *testing.T) {
 	t.Parallel()
 	for manual, last := range map[bool]string{false: "succeeded", true: "requires_capture"} {
-		w := start(t, t.TempDir())
-		c, ask := w.client(t, 20*time.Second), authorization("pm_sim_slow_visible_900")
-		ask.Manual = manual
-		answered := make(chan provider.Result[provider.Intent], 1)
-		go func() { answered <- c.Authorize(t.Context(), ask) }()
-		var seen []string
-		waitFor(t, func() bool {
-			for _, res := range []provider.Result[provider.Intent]{c.Find(t.Context(), search())} {
-				if res.Outcome == provider.NotFound {
-					continue
+		t.Run(last, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, t.TempDir())
+			c, ask := w.client(t, 20*time.Second), authorization("pm_sim_slow_visible_3000") // each state lasts a second
+			ask.Manual = manual
+			answered := make(chan provider.Result[provider.Intent], 1)
+			go func() { answered <- c.Authorize(t.Context(), ask) }()
+			var seen []string
+			waitFor(t, func() bool {
+				for _, res := range []provider.Result[provider.Intent]{c.Find(t.Context(), search())} {
+					if res.Outcome == provider.NotFound {
+						continue
+					}
+					byReference := c.Retrieve(t.Context(), res.Object.Reference)
+					if res.Object.Failed || byReference.Outcome != provider.Answered {
+						t.Fatalf("found %+v, by its reference %+v", res.Object, byReference)
+					}
+					if !slices.Contains(seen, res.Object.Status) {
+						seen = append(seen, res.Object.Status)
+					}
 				}
-				byReference := c.Retrieve(t.Context(), res.Object.Reference)
-				if res.Object.Failed || byReference.Outcome != provider.Answered {
-					t.Fatalf("found %+v, by its reference %+v", res.Object, byReference)
-				}
-				if !slices.Contains(seen, res.Object.Status) {
-					seen = append(seen, res.Object.Status)
-				}
+				return slices.Contains(seen, last)
+			})
+			if want := []string{"requires_payment_method", "requires_confirmation", "processing", last}; !slices.Equal(seen, want) {
+				t.Errorf("seen %q, want %q", seen, want)
 			}
-			return slices.Contains(seen, last)
+			if res := <-answered; res.Outcome != provider.Answered || res.Object.Status != last {
+				t.Errorf("answered %+v %+v", res, res.Object)
+			}
+			if again := c.Authorize(t.Context(), ask); again.Outcome != provider.Answered || again.Object.Status != last {
+				t.Errorf("sent again: %+v", again)
+			}
+			w.oneCharge(t, 1999, last, 2)
 		})
-		if want := []string{"requires_payment_method", "requires_confirmation", "processing", last}; !slices.Equal(seen, want) {
-			t.Errorf("seen %q, want %q", seen, want)
-		}
-		if res := <-answered; res.Outcome != provider.Answered || res.Object.Status != last {
-			t.Errorf("answered %+v %+v", res, res.Object)
-		}
-		if again := c.Authorize(t.Context(), ask); again.Outcome != provider.Answered || again.Object.Status != last {
-			t.Errorf("sent again: %+v", again)
-		}
-		w.oneCharge(t, 1999, last, 2)
 	}
 }
 

@@ -138,8 +138,8 @@ func TestAnUnknownPaymentMethodIsRefused(t *testing.T) {
 func TestASlowProviderChargesAlthoughTheClientHasGone(t *testing.T) {
 	t.Parallel()
 	w := start(t, "")
-	ask := authorization("pm_sim_slow_1500")
-	if res := w.client(t, 100*time.Millisecond).Authorize(t.Context(), ask); res.Outcome != provider.Unknown {
+	ask := authorization("pm_sim_slow_5000")
+	if res := w.client(t, time.Second).Authorize(t.Context(), ask); res.Outcome != provider.Unknown {
 		t.Fatalf("first: %+v", res)
 	}
 	patient := w.client(t, 10*time.Second)

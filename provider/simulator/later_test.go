@@ -168,8 +168,8 @@ func TestARefundMovesOnByItself(t *testing.T) {
 		back        int64 // what counts as refunded at the end
 	}{
 		"pending_then_succeeded_300": {"pending", "succeeded", 1999},
-		"pending_then_failed_300":    {"pending", "failed", 0},
-		"succeeded_then_failed_300":  {"succeeded", "failed", 0},
+		"pending_then_failed_3000":   {"pending", "failed", 0},
+		"succeeded_then_failed_3000": {"succeeded", "failed", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -139,13 +139,18 @@ export default {
     async check(page) {
       await open(page);
       await payOnce(page);
-      await page.click('#pay');
+      let clicks = 1;
+      for (let from = ''; !from.endsWith('from Redis') && clicks <= 5;) { // on a busy machine Redis may be too slow, and passed by
+        await page.click('#pay');
+        clicks++;
+        from = (await settled(page, clicks)).at(-1)[2];
+      }
       await see(page, '#said', 'Replayed from Redis');
       await page.click('#flush');
       await see(page, '#said', 'Redis has forgotten everything');
       await page.click('#pay');
       await see(page, '#said', 'Replayed from PostgreSQL');
-      await score(page, 3, 1, 1);
+      await score(page, clicks + 1, 1, 1);
     },
   },
 

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -68,8 +67,11 @@ func TestSoak(t *testing.T) {
 	traffic := &traffic{w: w, pace: ticker.C, endless: endless}
 	done := make(chan struct{})
 	began := time.Now()
+	var held memory
+	enough := held.watch(w)
 	go func() { defer close(done); traffic.work(seed) }()
 	w.unleash(plan, wanted.length)
+	enough()
 	ended := time.Now()
 	converged := w.converge(ended, traffic, done, giveUp)
 	settled := time.Now()
@@ -84,7 +86,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("started in %s, failed for %s, converged in %s, asked again in %s, checked in %s", began.Sub(started).Round(time.Millisecond),
 		ended.Sub(began).Round(time.Millisecond), settled.Sub(ended).Round(time.Millisecond), asked.Sub(settled).Round(time.Millisecond),
 		time.Since(asked).Round(time.Millisecond))
-	w.tell(plan, report, traffic, ended.Sub(began), converged)
+	w.tell(plan, report, traffic, &held, ended.Sub(began), converged)
 }
 
 // converge waits until every key that was open at the end has its outcome, while clients go on; then until every client has
@@ -177,19 +179,22 @@ func (w *world) check() *check.Report {
 }
 
 // tell prints the summary, and fails the test for what is in it.
-func (w *world) tell(p plan, report *check.Report, c *traffic, length time.Duration, converged [4]time.Duration) {
+func (w *world) tell(p plan, report *check.Report, c *traffic, held *memory, length time.Duration, converged [4]time.Duration) {
 	w.t.Helper()
 	var b strings.Builder
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	fmt.Fprintf(&b, "seed %d, %s; this test took %d MB of memory\n\n%-28s %9s %8s %8s\n", p.seed, length.Round(time.Second), memory.Sys>>20, "fault", "an hour", "planned", "done")
+	fmt.Fprintf(&b, "seed %d, %s\n\n%-28s %9s %8s %8s\n", p.seed, length.Round(time.Second), "fault", "an hour", "planned", "done")
 	for _, name := range slices.Sorted(maps.Keys(p.rates)) {
 		fmt.Fprintf(&b, "%-28s %9.0f %8d %8d\n", name, p.rates[name], p.count(name), w.struck[name])
 		if w.struck[name] == 0 {
 			w.t.Errorf("%s never happened", name)
 		}
 	}
+	table, grew := held.tell(length)
+	for _, part := range grew {
+		w.t.Errorf("the memory of %s grew", part)
+	}
 	operations, succeeded := w.operations()
+	fmt.Fprintf(&b, "\n%s", table)
 	fmt.Fprintf(&b, "\n%s\n", strings.Join(operations, "\n"))
 	for _, what := range []string{"authorize", "capture", "void", "refund", "key given up", "key spent", "order canceled"} {
 		if succeeded[what] == 0 {

@@ -54,7 +54,8 @@ type responder struct {
 	arrivals []time.Time
 }
 
-func respond(t *testing.T, s situation) *responder {
+// respond starts one. Where requests are refused its port is closed for so long.
+func respond(t *testing.T, s situation, closed time.Duration) *responder {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,7 +67,7 @@ func respond(t *testing.T, s situation) *responder {
 		return r
 	}
 	_ = listener.Close()
-	opens := time.AfterFunc(refusedFor, func() {
+	opens := time.AfterFunc(closed, func() {
 		again, err := net.Listen("tcp", r.address)
 		if err != nil {
 			t.Errorf("open the port again: %v", err)

@@ -53,14 +53,28 @@ func TestTheTableOfOtherClientsIsWhatTheyDo(t *testing.T) {
 		for _, s := range situations() {
 			t.Run(name+"/"+string(s), func(t *testing.T) {
 				t.Parallel()
-				to := respond(t, s)
-				send(t, to)
-				if got, want := to.did(), table[name][s]; got != want {
+				got, want := measure(t, s, refusedFor, send), table[name][s]
+				if s == refused && want == "no" { // on a busy machine the client may start when the port is open already
+					for _, closed := range []time.Duration{4 * refusedFor, 16 * refusedFor} {
+						if got != want {
+							got = measure(t, s, closed, send)
+						}
+					}
+				}
+				if got != want {
 					t.Errorf("%s, %s: did %q, and the table says %q", name, s, got, want)
 				}
 			})
 		}
 	}
+}
+
+// measure tells what a client does in a situation.
+func measure(t *testing.T, s situation, closed time.Duration, send sender) string {
+	t.Helper()
+	to := respond(t, s, closed)
+	send(t, to)
+	return to.did()
 }
 
 // readTable reads the table: by its row and its column.

@@ -44,9 +44,13 @@ func (r *races) shows(t *testing.T, payment string, want money) {
 }
 
 // patient asks until there is an answer that is not "in flight": the next request has its turn.
-func (r *races) patient(t *testing.T, i int, path, key, body string) (resp service.Response) {
+func (r *races) patient(t *testing.T, i int, path, key, body string) service.Response {
+	return patient(t, r.at[i%2], path, key, body)
+}
+
+func patient(t *testing.T, c *service.Client, path, key, body string) (resp service.Response) {
 	service.Until(t, key+" is answered", func() bool {
-		resp = r.at[i%2].Post(path, key, body)
+		resp = c.Post(path, key, body)
 		return resp.Err == nil && !strings.Contains(string(resp.Body), `"retryable":true`)
 	})
 	return resp
@@ -214,7 +218,7 @@ func twoMerchants(t *testing.T, r *races) {
 	clients := [2]*service.Client{r.Client, other}
 	payments := [2]string{r.payment(r.Client, "automatic"), r.payment(other, "automatic")}
 	wantsStatuses(t, service.AtOnce(16, func(i int) service.Response {
-		return clients[i%2].Post(payments[i%2]+"/refunds", fmt.Sprint("of-both-", i/2), `{"amount":100}`)
+		return patient(t, clients[i%2], payments[i%2]+"/refunds", fmt.Sprint("of-both-", i/2), `{"amount":100}`)
 	}), map[int]int{201: 16})
 	for i, c := range clients {
 		for _, path := range []string{"/refunds", "/capture", "/cancel"} {

@@ -101,7 +101,7 @@ func (w *world) doesWithout(fault string, broken brokenRedis) {
 		w.release()
 		w.collect([]*held{publishing})
 		service.Wants(c.T, "published without Redis", publishing.first, http.StatusCreated, "")
-		if took := time.Since(began); took > 2*time.Second { // 25 ms on a quiet machine
+		if took := time.Since(began); took > 10*time.Second { // 25 ms on a quiet machine
 			c.Errorf("the answer left after %s", took)
 		}
 		service.Until(c.T, "Redis has failed", func() bool { return broken.happened() > before })
@@ -113,7 +113,7 @@ func (w *world) doesWithout(fault string, broken brokenRedis) {
 		for i := 0; i < 10 || (i < 200 && broken.happened() <= before); i++ {
 			answers = append(answers, w.payAndReplay(c.T)...)
 		}
-		prompt(c.T, usual, answers)
+		w.prompt(c.T, usual, answers)
 		if broken.happened() <= before {
 			c.Error("Redis did not fail")
 		}
@@ -160,12 +160,27 @@ func (w *world) payAndReplay(t *testing.T) []service.Response {
 	return []service.Response{made, paid}
 }
 
-// prompt fails when answers were later than usual: the slowest beyond all reason, or so many that it can't be a busy machine.
-func prompt(t *testing.T, usual, answers []service.Response) {
+// prompt fails when answers were later than usual: the slowest beyond all reason, or so many that it can't be a busy machine,
+// which may have a bad moment, but not five.
+func (w *world) prompt(t *testing.T, usual, answers []service.Response) {
 	t.Helper()
 	before, _ := times(usual)
-	if middle, last := times(answers); middle > 2*before+100*time.Millisecond || last > 2*time.Second {
-		t.Errorf("half of the answers took more than %s, the slowest %s; usual are %s", middle, last, before)
+	for try := 0; ; try++ {
+		middle, last := times(answers)
+		if last > 10*time.Second {
+			t.Errorf("the slowest answer took %s; usual are %s", last, before)
+		}
+		if middle <= 2*before+100*time.Millisecond {
+			return
+		}
+		if try == 4 {
+			t.Errorf("half of the answers took more than %s; usual are %s", middle, before)
+			return
+		}
+		answers = nil
+		for range 10 {
+			answers = append(answers, w.payAndReplay(t)...)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func TestF33CleanupAtAnyStep(t *testing.T) {
 
 // expired: the answer arrived, and now the key is spent for good.
 func (w *world) expired(c *cell, h *held) {
-	if !w.outlasted(h) {
+	if !h.outlasted(w.released) {
 		service.Wants(c.T, h.String(), h.first, http.StatusCreated, "")
 	}
 	var gone service.Response

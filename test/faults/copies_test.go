@@ -123,7 +123,7 @@ func inFlightOrReused(t *testing.T, h *held, resp service.Response) {
 // oneOfTwo: of two bodies under one key one was executed, and the other learns nothing of it.
 func (w *world) oneOfTwo(t *testing.T, h *held, other service.Response) {
 	t.Helper()
-	if w.outlasted(h) && h.first.Status == http.StatusServiceUnavailable {
+	if h.outlasted(w.released) && h.first.Status == http.StatusServiceUnavailable {
 		h.first = service.Insist(t, h.String(), func() service.Response { return w.retry(h) })
 	}
 	won, lost, again := h.first, other, func() service.Response { return w.anotherBody(h, w.other) }

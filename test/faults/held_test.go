@@ -98,8 +98,8 @@ func (h *held) String() string { return fmt.Sprintf("a %s held where %s", h.kind
 
 // outlasted tells whether what held a request lasted for about as long as its step has time, which only a busy machine
 // does: 3 s by statement_timeout in T1, PROVIDER_TIMEOUT during the call.
-func (w *world) outlasted(h *held) bool {
-	held := w.released.Sub(h.since)
+func (h *held) outlasted(until time.Time) bool {
+	held := until.Sub(h.since)
 	if h.lasts > 0 {
 		return held > h.lasts
 	}

@@ -143,7 +143,7 @@ func (w *world) judgeAfter(fault string, all []*held, want func(*held) class, be
 	seen := map[*held]*after{}
 	for _, h := range all {
 		a := &after{held: h, want: want(h), traces: w.traces(h.key)}
-		if w.outlasted(h) {
+		if h.outlasted(w.released) {
 			a.want = outlasted
 		}
 		if a.want == pending {

@@ -23,18 +23,7 @@ func TestF7RedisDidItAndItsReplyIsLost(t *testing.T) {
 	w.warm()
 	in(t, "F7", s2, func(c *cell) {
 		for range 3 {
-			lost := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "GET idem:"})
-			made := w.client.Post("/v1/orders", newKey(), service.OrderBody)
-			service.Wants(c.T, "an order whose hint had no reply", made, http.StatusCreated, "")
-			paying := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "GET idem:"})
-			key := newKey()
-			unknown := w.client.Pay(made.Field("id"), "pm_not_known", key)
-			service.Wants(c.T, "a request that spends no key", unknown, http.StatusUnprocessableEntity, "provider-rejected")
-			corrected := w.client.Pay(made.Field("id"), "pm_card_visa", key)
-			service.Wants(c.T, "corrected at once", corrected, http.StatusCreated, "")
-			if lost.Hits() != 1 || paying.Hits() != 1 {
-				c.Errorf("%d and %d replies were lost", lost.Hits(), paying.Hits())
-			}
+			service.Until(c.T, "both replies are lost, and no request is held up", func() bool { return w.losesTwoReplies(c) })
 			c.hit()
 		}
 	})
@@ -52,6 +41,30 @@ func TestF7RedisDidItAndItsReplyIsLost(t *testing.T) {
 	})
 }
 
+// losesTwoReplies tells whether both were lost, and the corrected request was taken at once. On a busy machine a look-up may not be
+// sent in time, or the marker of the request before may outlast its answer for a moment.
+func (w *world) losesTwoReplies(c *cell) bool {
+	c.Helper()
+	lost := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "GET idem:"})
+	defer lost.Disarm()
+	made := w.client.Post("/v1/orders", newKey(), service.OrderBody)
+	service.Wants(c.T, "an order whose hint had no reply", made, http.StatusCreated, "")
+	ordered := lost.Hits()
+	lost.Disarm()
+	paying := w.toRedis.Arm(proxy.Fault{Kind: proxy.CutReply, Match: "GET idem:"})
+	defer paying.Disarm()
+	key := newKey()
+	unknown := w.client.Pay(made.Field("id"), "pm_not_known", key)
+	service.Wants(c.T, "a request that spends no key", unknown, http.StatusUnprocessableEntity, "provider-rejected")
+	tries := 0
+	corrected := service.Insist(c.T, "the request is corrected", func() service.Response {
+		tries++
+		return w.client.Pay(made.Field("id"), "pm_card_visa", key)
+	})
+	service.Wants(c.T, "the corrected request", corrected, http.StatusCreated, "")
+	return ordered == 1 && paying.Hits() == 1 && tries == 1
+}
+
 // On the wire a value becomes another one, or less, or is altered: it is not served, and counted.
 func TestF8RedisRepliesAreFalsified(t *testing.T) {
 	t.Parallel()
@@ -59,16 +72,23 @@ func TestF8RedisRepliesAreFalsified(t *testing.T) {
 	w.warm()
 	in(t, "F8", s2, func(c *cell) {
 		for _, lie := range []proxy.Kind{proxy.SwapReply, proxy.TruncateReply, proxy.AlterReply} {
-			paid, key := w.newOrder(), newKey()
-			first := w.pay(paid, "pm_card_visa", key)
-			service.Wants(c.T, "the payment", first, http.StatusCreated, "")
-			told, bad := w.toRedis.Arm(proxy.Fault{Kind: lie}), badValues(c.T, w.harmed)
-			again := w.client.Pay(paid, "pm_card_visa", key)
-			if !again.Replayed() || !again.Same(first) {
-				c.Errorf("%s: replay: %s", lie, again)
+			var told *proxy.Armed
+			counted := 0.0
+			for try := 0; try < 5 && counted == 0; try++ { // a late reply isn't read, and a probe may get the lie instead
+				paid, key := w.newOrder(), newKey()
+				first := w.pay(paid, "pm_card_visa", key)
+				service.Wants(c.T, "the payment", first, http.StatusCreated, "")
+				bad := badValues(c.T, w.harmed)
+				told = w.toRedis.Arm(proxy.Fault{Kind: lie})
+				again := w.client.Pay(paid, "pm_card_visa", key)
+				told.Disarm()
+				if !again.Replayed() || !again.Same(first) {
+					c.Errorf("%s: replay: %s", lie, again)
+				}
+				counted = badValues(c.T, w.harmed) - bad
 			}
-			if n := badValues(c.T, w.harmed) - bad; n != 1 || told.Hits() != 1 {
-				c.Errorf("%s: %d lies, of which %v were counted", lie, told.Hits(), n)
+			if counted != 1 || told.Hits() != 1 {
+				c.Errorf("%s: %d lies, of which %v were counted", lie, told.Hits(), counted)
 			}
 			c.hit()
 		}

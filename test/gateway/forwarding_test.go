@@ -28,6 +28,7 @@ type requestLine struct {
 	Client    string `json:"client"`
 	Merchant  string `json:"merchant"`
 	Route     string `json:"route"`
+	Status    int    `json:"status"`
 }
 
 // lineOf finds it.
@@ -50,7 +51,7 @@ func TestTheGatewaySaysWhoTheClientIs(t *testing.T) {
 	resp := w.Send(context.Background(), http.MethodPost, "/v1/orders", uuid.NewString(), service.OrderBody, claims()...)
 	service.Wants(t, "an order", resp, http.StatusCreated, "")
 	id := resp.Header.Get("X-Request-Id")
-	want := requestLine{RequestID: id, Client: "127.0.0.1", Merchant: w.MerchantID(), Route: "/v1/orders"}
+	want := requestLine{RequestID: id, Client: "127.0.0.1", Merchant: w.MerchantID(), Route: "/v1/orders", Status: http.StatusCreated}
 	if got := lineOf(t, w.replicas[0], id); got != want || id == "req_AAAAAAAAAAAAAAAAAAAAAAAAAA" {
 		t.Errorf("got the line %+v, want %+v", got, want)
 	}

@@ -22,6 +22,7 @@ type world struct {
 	place           place
 	gateway         *gateway
 	replicas        []*service.Service
+	ended           []string // the logs of processes that have ended
 	db              *sql.DB
 
 	mu      sync.Mutex

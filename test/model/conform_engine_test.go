@@ -515,6 +515,8 @@ func (f fakeFastPath) Lookup(ctx context.Context, req idempotency.Request) idemp
 	return f.look(lifeOf(ctx), req, false)
 }
 
+func (fakeFastPath) WasKnown(idempotency.Tenant) {}
+
 func (f fakeFastPath) look(l *life, req idempotency.Request, marks bool) idempotency.LookupResult {
 	entry := admitted()
 	if !f.m.Redis || l.redisAway {

@@ -50,7 +50,7 @@ func (s *target) requests(t *testing.T) (n int) {
 // known are the members that a request's line may have.
 func known() []string {
 	return []string{
-		"time", "level", "msg", "request_id", "method", "route", "status", "elapsed_ms", "client", "merchant", "key_id", "code", "error", "served_by", "stack",
+		"time", "level", "msg", "request_id", "method", "route", "status", "elapsed_ms", "paced_ms", "client", "merchant", "key_id", "code", "error", "served_by", "stack",
 	}
 }
 

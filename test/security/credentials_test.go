@@ -2,6 +2,7 @@ package security
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -178,18 +179,33 @@ func TestARevokedKeyIsRefusedOnReplaysFromEveryLevel(t *testing.T) {
 		if level == "postgres" {
 			s.flushRedis(t)
 		}
-		m, there := at[level], s.mine.at(at[level].target)
-		series := `payonce_idempotency_outcomes_total{outcome="` + level + `"}`
-		before := m.target.metric(t, series)
-		service.Wants(t, "a replay from "+level, m.send(t, "POST", "/v1/orders", level, service.OrderBody), 401, "unauthorized")
-		if n := m.target.metric(t, series) - before; n != 0 {
-			t.Errorf("%s was asked %v times for a revoked key", level, n)
+		n := s.replaysWithAGoodKeyOnly(t, at[level], level, level)
+		for try := 0; level == "redis" && n == 0 && try < 4; try++ { // a Redis that is too slow on a busy machine is passed by
+			key := fmt.Sprint(level, "-", try)
+			service.Wants(t, key, s.mine.send(t, "POST", "/v1/orders", key, service.OrderBody), 201, "")
+			n = s.replaysWithAGoodKeyOnly(t, at[level], level, key)
 		}
-		again := there.send(t, "POST", "/v1/orders", level, service.OrderBody)
-		if n := m.target.metric(t, series) - before; n != 1 || again.Status != 201 || !again.Replayed() {
-			t.Errorf("with a good key: %v replays from %s, %s", n, level, again)
+		if n != 1 {
+			t.Errorf("with a good key: %v replays from %s, want 1", n, level)
 		}
 	}
+}
+
+// replaysWithAGoodKeyOnly asks for a stored order with a revoked API key and with a good one, and returns how many of both were
+// replayed from the level.
+func (s *target) replaysWithAGoodKeyOnly(t *testing.T, revoked *merchant, level, key string) float64 {
+	t.Helper()
+	series := `payonce_idempotency_outcomes_total{outcome="` + level + `"}`
+	before := revoked.target.metric(t, series)
+	service.Wants(t, "a replay from "+level, revoked.send(t, "POST", "/v1/orders", key, service.OrderBody), 401, "unauthorized")
+	if n := revoked.target.metric(t, series) - before; n != 0 {
+		t.Errorf("%s was asked %v times for a revoked key", level, n)
+	}
+	again := s.mine.at(revoked.target).send(t, "POST", "/v1/orders", key, service.OrderBody)
+	if again.Status != 201 || !again.Replayed() {
+		t.Errorf("with a good key, from %s: got %s, want a replay", level, again)
+	}
+	return revoked.target.metric(t, series) - before
 }
 
 // at is the same merchant at another replica.

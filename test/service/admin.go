@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,17 @@ func (s *Service) Metric(series string) float64 {
 	}
 	return 0
 }
+
+// UntilJobsRan waits until each background job has ended its first round, and so has asked what it asks at a start.
+func (s *Service) UntilJobsRan() {
+	s.t.Helper()
+	Until(s.t, "each job has ended a round", func() bool {
+		text := s.Metrics()
+		return strings.Contains(text, "payonce_job_rounds_total{") && !jobBeforeItsFirstRound.MatchString(text)
+	})
+}
+
+var jobBeforeItsFirstRound = regexp.MustCompile(`(?m)^payonce_job_rounds_total\{.*\} 0$`)
 
 // admin asks the admin listener, and fails the test without an answer of 200.
 func (s *Service) admin(method, path string, body []byte) []byte {

@@ -185,6 +185,9 @@ func (s *Service) URL() string { s.mu.Lock(); defer s.mu.Unlock(); return s.run.
 // AdminURL is where metrics are served now.
 func (s *Service) AdminURL() string { s.mu.Lock(); defer s.mu.Unlock(); return s.run.admin }
 
+// Pid is the process id of its present life, or of its last one.
+func (s *Service) Pid() int { return s.current().cmd.Process.Pid }
+
 // Log is what the running or last process wrote to stderr so far.
 func (s *Service) Log() string { return s.current().log.String() }
 

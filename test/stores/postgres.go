@@ -152,7 +152,7 @@ func (s *server) stop() error {
 }
 
 func stopPostgres(pg *embedded.Postgres) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return pg.Stop(ctx)
 }

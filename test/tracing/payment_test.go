@@ -186,7 +186,7 @@ POST /v1/payments
   call
     provider authorize
   completion
-    postgres begin, durable, the claim, resolve the attempt, change the order, change the payment, insert the automatic capture, make the accounts, insert the ledger entry, insert the posting, commit
+    postgres begin, the claim, resolve the attempt, change the order, change the payment, insert the automatic capture, make the accounts, insert the ledger entry, insert the posting, commit
   publication`
 
 const firstOrder = `

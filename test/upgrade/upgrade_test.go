@@ -91,11 +91,8 @@ func (m *market) buy(buyer, n int) {
 
 func (m *market) twice(n int, path, key, body string) service.Response {
 	m.serving.RLock()
-	first := m.replicas[n%len(m.replicas)].Post(path, key, body)
-	for began := time.Now(); first.Status == http.StatusServiceUnavailable && time.Since(began) < noticed; {
-		first = m.replicas[n%len(m.replicas)].Post(path, key, body) // it waited in vain for a migration's lock
-	}
-	again := m.replicas[(n+1)%len(m.replicas)].Post(path, key, body)
+	first := patient(m.replicas[n%len(m.replicas)], path, key, body)
+	again := patient(m.replicas[(n+1)%len(m.replicas)], path, key, body)
 	m.serving.RUnlock()
 	m.mu.Lock()
 	m.longest = max(m.longest, first.Took, again.Took)
@@ -105,6 +102,16 @@ func (m *market) twice(n int, path, key, body string) service.Response {
 		m.ending.Do(func() { close(m.stop) })
 	}
 	return first
+}
+
+// patient sends again what waited in vain for a migration's lock, and what is told then that a try before is still under way.
+func patient(c *service.Client, path, key, body string) (resp service.Response) {
+	for began := time.Now(); ; <-time.After(20 * time.Millisecond) {
+		resp = c.Post(path, key, body)
+		if resp.Status != http.StatusServiceUnavailable && resp.Code() != "idempotency-request-in-flight" || time.Since(began) > noticed {
+			return resp
+		}
+	}
 }
 
 // sold waits until some more were paid.

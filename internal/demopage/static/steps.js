@@ -46,6 +46,11 @@ function pathOfProtected(events) {
         add(e.at, 1, 2, 'is the key known? If not, mark it');
         break;
       case 'found fast path lookup':
+        if (e.detail === 'not asked') {
+          steps.pop(); // the question
+          add(e.at, 1, null, 'Redis has known none of the last keys: it is not asked');
+          break;
+        }
         add(e.at, 2, 1, found[e.detail], e.detail === 'outcome' ? 'back good' : 'back');
         break;
       case 'begin claim':
