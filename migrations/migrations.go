@@ -6,7 +6,7 @@
 // start-up parameters would do the same, but PgBouncer refuses those.) A file that builds indexes on tables that may be large
 // by then has no transaction: CREATE INDEX CONCURRENTLY lets writes go on, and what a broken build left is dropped first.
 //
-// Files that were released are never edited: goose looks at their numbers only. A file must work with the code before
+// Files that were released are never edited, but to make applying one safe: goose looks at their numbers only. A file must work with the code before
 // and after it, since replicas are replaced one by one.
 package migrations
 
