@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/payonce/payonce/migrations"
 	"github.com/payonce/payonce/test/service"
 	"github.com/payonce/payonce/test/stores"
 )
@@ -17,10 +16,10 @@ func TestNoMigrationChangesTheLanguageOfAFunction(t *testing.T) {
 	url := stores.EmptyDatabase(t)
 	up(t, url)
 	db := open(t, url)
-	run(t, db, `CREATE SCHEMA seen`)
+	mustExec(t, db, `CREATE SCHEMA seen`)
 	remember := func() {
-		run(t, db, `DROP TABLE IF EXISTS seen.functions`)
-		run(t, db, `CREATE TABLE seen.functions AS SELECT oid, proname, prolang FROM pg_proc WHERE pronamespace = 'public'::regnamespace`)
+		mustExec(t, db, `DROP TABLE IF EXISTS seen.functions`)
+		mustExec(t, db, `CREATE TABLE seen.functions AS SELECT oid, proname, prolang FROM pg_proc WHERE pronamespace = 'public'::regnamespace`)
 	}
 	compare := func(after string) {
 		t.Helper()
@@ -36,9 +35,7 @@ func TestNoMigrationChangesTheLanguageOfAFunction(t *testing.T) {
 	for first := len(files) - 1; first >= 0; first-- {
 		for last := len(files) - 1; last >= first; last-- {
 			remember()
-			if err := migrations.Down(t.Context(), url); err != nil {
-				t.Fatal(err)
-			}
+			down(t, url)
 			compare("undoing " + files[last])
 		}
 		remember()
@@ -53,18 +50,11 @@ func TestAStatementThatIsUnderWayOutlivesAMigration(t *testing.T) {
 	url := stores.EmptyDatabase(t)
 	up(t, url)
 	for range sqlFiles(t)[25:] { // back to where event_epoch was written in SQL
-		if err := migrations.Down(t.Context(), url); err != nil {
-			t.Fatal(err)
-		}
+		down(t, url)
 	}
 	db := open(t, url)
-	holder, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := holder.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock(26)`); err != nil {
-		t.Fatal(err)
-	}
+	holder := begin(t, db)
+	mustExec(t, holder, `SELECT pg_advisory_xact_lock(26)`)
 	ended := make(chan error, 1)
 	go func() {
 		var epoch sql.NullInt64
@@ -82,12 +72,5 @@ func TestAStatementThatIsUnderWayOutlivesAMigration(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("a statement that began before the migration: %v", err)
-	}
-}
-
-func run(t *testing.T, db *sql.DB, statement string) {
-	t.Helper()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
-		t.Fatal(err)
 	}
 }

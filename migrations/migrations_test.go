@@ -195,6 +195,13 @@ func up(t *testing.T, url string) {
 	}
 }
 
+func down(t *testing.T, url string) {
+	t.Helper()
+	if err := migrations.Down(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func status(t *testing.T, url string) []migrations.Applied {
 	t.Helper()
 	list, err := migrations.Status(t.Context(), url)

@@ -13,10 +13,8 @@ import (
 	"github.com/payonce/payonce/internal/batches"
 )
 
-const (
-	// markerTTL is the most that Redis can ever cost a request: one second of 409.
-	markerTTL = time.Second
-)
+// markerTTL is the most that Redis can ever cost a request: one second of 409.
+const markerTTL = time.Second
 
 // patience is how long Redis is waited for.
 type patience struct {

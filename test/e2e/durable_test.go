@@ -63,7 +63,7 @@ func TestEachOperationIsOnTheDiskBeforeItIsAcknowledged(t *testing.T) {
 			t.Errorf("no %s was seen: too little was looked at", change)
 		}
 		if change == "update provider_attempts" {
-			continue // recovery writes the time of its next look there, and acknowledges it to nobody; an outcome is written with the payment
+			continue // recovery writes the time of its next look there, which no client waits for; an outcome is written with the payment
 		}
 		if n := s.number("SELECT count(*) FROM noted WHERE change = $1 AND waits = 'off'", change); n > 0 {
 			t.Errorf("%d x %s was committed without waiting for the disk", n, change)
