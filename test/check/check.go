@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -48,6 +49,8 @@ type Fault struct {
 	// Stops: the fault may stop the service for all clients while it lasts.
 	Stops bool `json:"stops,omitempty"`
 }
+
+func (f Fault) String() string { return strings.TrimSuffix(f.Kind+" of "+f.Target, " of ") }
 
 // ReadFaults reads a file of them, one JSON object a line.
 func ReadFaults(path string) (list []Fault, err error) {

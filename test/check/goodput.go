@@ -16,22 +16,23 @@ const (
 // window is the time after one fault's end.
 type window struct {
 	fault  Fault
-	until  Time // later when a fault that stops everything came in between
-	asked  int
+	until  Time          // later when a fault that stops everything came in between
+	asked  map[int]int64 // requests by status, however late it came
 	served bool
 }
 
 // goodput follows whether clients are served again.
 type goodput struct {
-	windows []*window // by the fault's end
-	longest Time
+	windows   []*window // by the fault's end
+	longest   Time
+	lastAsked Time
 }
 
 func newGoodput(faults []Fault) goodput {
 	var g goodput
 	var stops []Fault
 	for _, f := range faults {
-		g.windows = append(g.windows, &window{fault: f, until: f.Ended + returnLimit})
+		g.windows = append(g.windows, &window{fault: f, until: f.Ended + returnLimit, asked: map[int]int64{}})
 		if f.Stops {
 			stops = append(stops, f)
 		}
@@ -56,26 +57,33 @@ func (g *goodput) add(e *Event) {
 	if e.Key == "" || (!served && e.Status != 0 && e.Status < 500) {
 		return
 	}
+	g.lastAsked = max(g.lastAsked, e.Sent)
 	after, _ := slices.BinarySearchFunc(g.windows, e.Sent+1, func(w *window, at Time) int { return cmp.Compare(w.fault.Ended, at) })
 	for i := after - 1; i >= 0 && g.windows[i].fault.Ended >= e.Sent-g.longest; i-- {
 		w := g.windows[i]
 		if e.Sent <= w.until {
-			w.asked++
+			w.asked[e.Status]++
 		}
 		w.served = w.served || (served && e.Answered <= w.until)
 	}
 }
 
+// judge leaves out a fault after which too little was asked: few requests, or none any more when the limit came. Clients whose last
+// answers were lost get replays and are done, and no new work could show that service is back.
 func (g *goodput) judge(r *Report) {
 	r.Faults = int64(len(g.windows))
 	for _, w := range g.windows {
-		if w.asked < enoughAsked && !w.served {
+		var asked int64
+		for _, n := range w.asked {
+			asked += n
+		}
+		if !w.served && (asked < enoughAsked || g.lastAsked < w.until) {
 			continue
 		}
 		r.Judged++
 		if !w.served {
-			r.violated(GoodputReturns, "%s of %s ended at %s; of %d requests none was served until %s", w.fault.Kind, w.fault.Target,
-				w.fault.Ended.Time().Format("15:04:05.000"), w.asked, w.until.Time().Format("15:04:05.000"))
+			r.violated(GoodputReturns, "%s ended at %s; of %d requests (%s) none was served until %s", w.fault,
+				w.fault.Ended.Time().Format("15:04:05.000"), asked, statuses(w.asked), w.until.Time().Format("15:04:05.000"))
 		}
 	}
 }

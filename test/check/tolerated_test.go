@@ -38,7 +38,8 @@ func TestWhatMayHappenIsNoViolation(t *testing.T) {
 	}
 }
 
-// A fault that stops everything moves the others' limits; one after which clients sent hardly any requests is not judged.
+// A fault that stops everything moves the others' limits; one after which clients sent hardly any requests, or were
+// done before its limit, is not judged.
 func TestGoodputIsJudgedWhereItCouldBe(t *testing.T) {
 	t.Parallel()
 	const second = Time(1_000_000)
@@ -55,6 +56,7 @@ func TestGoodputIsJudgedWhereItCouldBe(t *testing.T) {
 		"served late":                        {[]Fault{{Ended: 10 * second}}, 16 * second, 1, 1},
 		"served late, after an outage":       {[]Fault{{Ended: 10 * second}, outage}, 20 * second, 2, 0},
 		"served too late, after an outage":   {[]Fault{{Ended: 10 * second}, outage}, 22 * second, 2, 2},
+		"the clients were done before":       {[]Fault{{Ended: 20 * second}}, 14 * second, 0, 0},
 		"no request after the last fault":    {[]Fault{{Ended: 60 * second}}, 14 * second, 0, 0},
 		"an outage that ended before counts": {[]Fault{{Ended: 10 * second, Stops: true}, {Ended: 11 * second}}, 16*second - 10, 2, 1},
 	} {
