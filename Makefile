@@ -22,9 +22,9 @@ race: ## run every test under the race detector
 
 FUZZTIME ?= 20s
 fuzz: ## fuzz each target for FUZZTIME (20s)
-	@set -e; for package in $$(go list ./...); do \
+	@for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s "$$package"; \
+	    .ci/fuzz "$$package" "$$target" $(FUZZTIME) || exit 1; \
 	  done; \
 	done
 
