@@ -45,7 +45,7 @@ func record(t *testing.T) *run {
 		t.Fatal(err)
 	}
 	s := service.Start(t, service.Options{DatabaseURL: databaseURL, RedisURL: redisURL, Env: map[string]string{
-		"PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s", "RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "200ms",
+		"PROVIDER_TIMEOUT": "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s", "RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "200ms",
 	}})
 	r.db, r.redis = open(t, s.Options.DatabaseURL), redis.NewClient(optionsOf(t, redisURL))
 	t.Cleanup(func() { _ = r.redis.Close() })

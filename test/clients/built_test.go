@@ -45,8 +45,7 @@ func (m *made) node(t *testing.T) string {
 	path := filepath.Join(m.folder, "npm")
 	m.install.Do(func() {
 		if m.failed = os.CopyFS(path, os.DirFS("npm")); m.failed == nil {
-			install := exec.CommandContext(t.Context(), "npm", "ci", "--prefix", path, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
-			m.output, m.failed = install.CombinedOutput()
+			m.output, m.failed = needs.NPM(t, "ci", "--prefix", path)
 		}
 		if m.failed == nil { // imported by its name, as in a program of its own
 			js, _ := filepath.Abs("../../client/js") // fails only without a working directory

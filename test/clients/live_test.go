@@ -17,7 +17,7 @@ import (
 func TestClientsDoEachOperationOnceWhileEverythingFails(t *testing.T) {
 	t.Parallel()
 	needsPrograms(t, "node")
-	w := open(t)
+	w := open(t, nil)
 	seed := uint64(time.Now().UnixNano())
 	n := *operations / 4 // purchases of each client; a purchase is two operations
 	ctx, stop := context.WithCancel(t.Context())
@@ -51,7 +51,7 @@ func TestClientsDoEachOperationOnceWhileEverythingFails(t *testing.T) {
 // The judge itself: a client that draws a new key for each attempt is noticed.
 func TestAClientWithAKeyPerAttemptIsNoticed(t *testing.T) {
 	t.Parallel()
-	w := open(t)
+	w := open(t, nil)
 	lost := w.door.Arm(proxy.Fault{Kind: proxy.CutReply, Times: 3, Match: "POST /v1/orders"})
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)

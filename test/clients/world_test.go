@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -43,7 +44,8 @@ type replica struct {
 	postgres *proxy.Postgres
 }
 
-func open(t *testing.T) *world {
+// open starts a world. more are settings of the replicas, on top of those that let leases end soon.
+func open(t *testing.T, more map[string]string) *world {
 	t.Helper()
 	w := &world{t: t, provider: service.StartSimulator(t), struck: map[string]int{}}
 	database, cache := stores.Database(t), stores.Redis(t)
@@ -56,13 +58,14 @@ func open(t *testing.T) *world {
 		r.postgres, err = proxy.NewPostgres(context.Background(), database)
 		w.must(err)
 		t.Cleanup(r.postgres.Close)
+		env := map[string]string{
+			"PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s", "RECOVERY_INTERVAL": "100ms",
+			"PROVIDER_SETTLE": "200ms", "LOG_LEVEL": "info",
+		}
+		maps.Copy(env, more)
 		r.Service = service.Start(t, service.Options{
 			DatabaseURL: r.postgres.URL(), RedisURL: cache, ProviderURL: w.call.URL(),
-			LogFile: filepath.Join(t.TempDir(), "replica.log"),
-			Env: map[string]string{
-				"PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s", "RECOVERY_INTERVAL": "100ms",
-				"PROVIDER_SETTLE": "200ms", "LOG_LEVEL": "info",
-			},
+			LogFile: filepath.Join(t.TempDir(), "replica.log"), Env: env,
 		})
 		w.replicas[i] = r
 	}

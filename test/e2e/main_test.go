@@ -30,11 +30,11 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// hasty are settings under which leases end soon enough to wait for them. The provider's second is long beside what a
-// held call takes to be killed, also on a busy machine.
+// hasty are settings under which leases end soon enough to wait for them. The provider's three seconds are long beside
+// what a held call takes to be killed, also on a busy machine.
 func hasty(more ...string) map[string]string {
 	env := map[string]string{
-		"PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s",
+		"PROVIDER_TIMEOUT": "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s",
 		"RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "200ms",
 	}
 	for i := 0; i+1 < len(more); i += 2 {

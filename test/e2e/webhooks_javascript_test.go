@@ -29,8 +29,7 @@ try {
 func TestADeliveryVerifiesWithTheJavaScriptLibrary(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	install := exec.CommandContext(t.Context(), "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "standardwebhooks@1.1.1")
-	if output, err := install.CombinedOutput(); err != nil {
+	if output, err := needs.NPM(t, "install", "--prefix", dir, "--no-package-lock", "standardwebhooks@1.1.1"); err != nil {
 		needs.Missing(t, "the library can't be fetched by npm: "+err.Error()+"\n"+string(output))
 	}
 	script := filepath.Join(dir, "verify.mjs")

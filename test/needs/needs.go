@@ -42,6 +42,18 @@ func NodePackages(t testing.TB, folder string) {
 	}
 }
 
+// NPM lets npm install packages, and tries once more when that fails: a registry may not answer for a moment.
+func NPM(t testing.TB, args ...string) (output []byte, err error) {
+	t.Helper()
+	args = append(args, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
+	for range 2 {
+		if output, err = exec.CommandContext(t.Context(), "npm", args...).CombinedOutput(); err == nil {
+			break
+		}
+	}
+	return output, err
+}
+
 // folderName is the last part of a folder's name, also where it is written as a relative path.
 func folderName(folder string) string {
 	if path, err := filepath.Abs(folder); err == nil {

@@ -12,7 +12,7 @@ import (
 // quick makes leases and checks short.
 func quick(c *collector) map[string]string {
 	return map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL, "PROVIDER_TIMEOUT": "1s", "COMPLETION_BUDGET": "1s", "IDEMPOTENCY_LEASE": "2s",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL, "PROVIDER_TIMEOUT": "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s",
 		"RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "100ms", "CLEANUP_INTERVAL": "100ms",
 	}
 }
