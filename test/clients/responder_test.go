@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/payonce/payonce/test/proxy"
 )
 
 // situation is what the first request meets. Every later one gets 201.
@@ -57,10 +59,7 @@ type responder struct {
 // respond starts one. Where requests are refused its port is closed for so long.
 func respond(t *testing.T, s situation, closed time.Duration) *responder {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	r := &responder{t: t, situation: s, address: listener.Addr().String()}
 	if s != refused {
 		r.serve(listener)
@@ -77,6 +76,20 @@ func respond(t *testing.T, s situation, closed time.Duration) *responder {
 	})
 	t.Cleanup(func() { opens.Stop() })
 	return r
+}
+
+// listen opens a port that no other program gets while it is closed.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	for try := 1; ; try++ {
+		listener, err := net.Listen("tcp", proxy.Address())
+		if err == nil {
+			return listener
+		}
+		if try == 50 {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (r *responder) serve(listener net.Listener) {

@@ -15,7 +15,7 @@ const (
 	needsReview    = "needs_review"
 )
 
-// impatient are settings under which a provider that says nothing is given up soon.
+// impatient are settings of the harmed service, under which a provider that says nothing is given up soon.
 func impatient(more ...string) map[string]string {
 	return settings(append([]string{"PROVIDER_TIMEOUT", "300ms", "COMPLETION_BUDGET", "2s", "IDEMPOTENCY_LEASE", "3s"}, more...)...)
 }
@@ -23,7 +23,7 @@ func impatient(more ...string) map[string]string {
 // No answer, and no charge: the payment is accepted, looked for, sent again under the same key, and made once.
 func TestF18TheProviderIsSilentAndDidNotCharge(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{env: impatient()})
+	w := open(t, options{harmed: impatient()})
 	in(t, "F18", s5, func(c *cell) {
 		slow := w.isUnknown(c, "the provider loses it", "pm_sim_timeout_not_charged", unknownOutcome)
 		held := w.toProvider.Arm(proxy.Fault{Kind: proxy.HoldRequest, Match: toPay})
@@ -45,7 +45,7 @@ func TestF18TheProviderIsSilentAndDidNotCharge(t *testing.T) {
 // No answer, and a charge.
 func TestF19TheProviderIsSilentAndCharged(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{env: impatient()})
+	w := open(t, options{harmed: impatient()})
 	in(t, "F19", s6, func(c *cell) {
 		slow := w.isUnknown(c, "the provider is silent", "pm_sim_timeout_charged", unknownOutcome)
 		broken := w.isUnknown(c, "the provider breaks the connection", "pm_sim_reset_charged", unknownOutcome)
@@ -85,8 +85,7 @@ func TestF20TheProviderTalksNonsense(t *testing.T) {
 			if f.reason == unknownOutcome {
 				asked = append(asked, w.toldNonsense(c, liar, name, f)...)
 			}
-			// A healthy answer in between keeps the breaker closed.
-			service.Wants(c.T, "another payment", w.client.Pay(w.newOrder(), "pm_card_visa", newKey()), http.StatusCreated, "")
+			w.keepsBreakerClosed(c)
 		}
 		all = append(all, w.isUnknown(c, "500, and then an answer", "pm_sim_error_then_ok", unknownOutcome),
 			w.isUnknown(c, "a larger charge", "pm_sim_wrong_amount", needsReview))
@@ -121,9 +120,17 @@ func (w *world) areUnknown(c *cell, fault, second string, network proxy.Kind) (a
 			w.toProvider.ResetAll() // what was on its way never arrives
 		}
 		kept.Release()
-		service.Wants(c.T, "a payment, which keeps the breaker closed", w.client.Pay(w.newOrder(), "pm_card_visa", newKey()), http.StatusCreated, "")
+		w.keepsBreakerClosed(c)
 	}
 	return all
+}
+
+// keepsBreakerClosed gets a healthy answer from the provider. A busy machine may take longer for one than the service waits.
+func (w *world) keepsBreakerClosed(c *cell) {
+	c.Helper()
+	service.Until(c.T, "a payment succeeds", func() bool {
+		return w.client.Pay(w.newOrder(), "pm_card_visa", newKey()).Status == http.StatusCreated
+	})
 }
 
 // toldNonsense asks for each operation on payments, and is told the same falsehood.

@@ -36,7 +36,7 @@ func TestF31ATransactionLosesARace(t *testing.T) {
 	t.Parallel()
 	database := stores.Database(t)
 	execute(t, database, "ALTER DATABASE "+path.Base(strings.Split(database, "?")[0])+" SET deadlock_timeout = '50ms'")
-	w := open(t, options{database: database, env: settings("COMPLETION_BUDGET", "1s", "IDEMPOTENCY_LEASE", "5s")})
+	w := open(t, options{database: database, env: settings("COMPLETION_BUDGET", "3s", "IDEMPOTENCY_LEASE", "7s")})
 	w.warm()
 	w.execute(`CREATE SEQUENCE lost; CREATE TABLE losing (often int, code text); INSERT INTO losing VALUES (0, '');
 		CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -11,7 +11,7 @@ import (
 // An intent that is still being confirmed can be seen meanwhile. Nothing ends by what is seen then, and no order is freed.
 func TestF37TheProviderShowsAStateOnTheWay(t *testing.T) {
 	t.Parallel()
-	w := open(t, options{env: impatient()})
+	w := open(t, options{harmed: impatient()})
 	in(t, "F37", s5, func(c *cell) { // the replica dies while its call is on its way
 		order, key := w.newOrder(), newKey()
 		intents, lost := w.provider.Intents(), make(chan service.Response, 1)

@@ -175,9 +175,9 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 // drip sends a little each quarter of a second until the gateway closes the connection.
 func (g *gateway) drip(t *testing.T, begins, drips string) (answers []service.Response, took time.Duration) {
 	t.Helper()
+	began, ended := time.Now(), make(chan struct{}) // the gateway counts from when it accepts
 	conn := g.dial(t)
 	defer func() { _ = conn.Close() }()
-	began, ended := time.Now(), make(chan struct{})
 	go func() {
 		defer close(ended)
 		answers = answersOf(conn)

@@ -36,13 +36,16 @@ type Proxy struct {
 	counts   map[Kind]int64
 }
 
+// Address is a loopback address, drawn from below the ports from which connections are made: no other program gets it by chance while
+// nothing listens there. One in use is drawn now and then.
+func Address() string { return "127.0.0.1:" + strconv.Itoa(15000+rand.IntN(17000)) }
+
 // start listens on a loopback port. The end of ctx closes.
 func start(ctx context.Context, network, server string, speech func(*Proxy) speech) (*Proxy, error) {
 	p := &Proxy{speech: speech, network: network, server: server, links: map[*link]struct{}{}, counts: map[Kind]int64{}}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	for try := 1; p.listener == nil; try++ {
-		// Below the ports from which connections are made, so that no other program gets it while connections are refused.
-		err := p.listen("127.0.0.1:" + strconv.Itoa(15000+rand.IntN(17000)))
+		err := p.listen(Address())
 		if err != nil && try == 50 {
 			p.cancel()
 			return nil, fmt.Errorf("listen for the proxy: %w", err)
