@@ -94,6 +94,15 @@ func refused(label string, err *pgconn.PgError) error {
 	return fmt.Errorf("%s: %w", label, err)
 }
 
+// metMigration reports whether a transaction was rolled back as one is while a migration commits: a statement that is under way
+// finds a name that is gone, or text in another language (class 42), or misses a row of the catalog (internal_error, "cache lookup
+// failed"). A statement that is wrong looks the same, so it is reason for one more run and not for many.
+func metMigration(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (server.Code[:2] == "42" || server.Code == "XX000") &&
+		!errors.Is(err, idempotency.ErrCommitUnknown) && !errors.Is(err, idempotency.ErrUnavailable)
+}
+
 // takesNoWrites reports whether the server refused a write for a reason that is no reason to refuse a read: it is read-only, or has no
 // room.
 func takesNoWrites(err error) bool {

@@ -202,8 +202,19 @@ func (s *Store) Rollback(tx *Tx) {
 }
 
 // Complete implements [idempotency.Claims]: the completion transaction in one round trip, on the reserved pool; in one more for
-// each Flush in writes. The first of those takes the record's row lock, under the claim.
+// each Flush in writes. The first of those takes the record's row lock, under the claim. What met a migration is run once more: the
+// provider has answered, and its answer must not be lost to that.
 func (s *Store) Complete(ctx context.Context, claim idempotency.Claim,
+	writes func(*Tx) (*idempotency.Response, error),
+) (*idempotency.Record, error) {
+	rec, err := s.complete(ctx, claim, writes)
+	if metMigration(err) {
+		return s.complete(ctx, claim, writes)
+	}
+	return rec, err
+}
+
+func (s *Store) complete(ctx context.Context, claim idempotency.Claim,
 	writes func(*Tx) (*idempotency.Response, error),
 ) (*idempotency.Record, error) {
 	tx := s.newTx()

@@ -186,6 +186,37 @@ func TestASerializationFailureIsRunAgain(t *testing.T) {
 	})
 }
 
+// A completion that meets a migration runs once more; one that is refused for itself does not, and nothing is tried for ever.
+func TestACompletionThatMeetsAMigrationIsRunOnceMore(t *testing.T) {
+	bothModes(t, func(t *testing.T, f *fixture) {
+		f.exec(`CREATE SEQUENCE runs`)
+		f.exec(`CREATE FUNCTION changing(times int, code text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('runs') <= times THEN
+				RAISE EXCEPTION 'in change' USING ERRCODE = code;
+			END IF;
+			RETURN code;
+		END $$`)
+		for i, c := range []struct {
+			code        string
+			fails, runs int
+			completed   bool
+		}{
+			{"42601", 1, 2, true}, {"42883", 1, 2, true}, {"XX000", 1, 2, true}, {"42703", 2, 2, false}, {"22003", 1, 1, false}, {"23514", 1, 1, false},
+		} {
+			f.exec(`ALTER SEQUENCE runs RESTART`)
+			claim, runs := f.claimed(key(byte(i+1))), 0
+			rec, err := f.store.Complete(t.Context(), claim, func(tx *postgres.Tx) (*idempotency.Response, error) {
+				runs++
+				tx.Insert("changing", `INSERT INTO scratch (name) SELECT changing($1, $2)`, c.fails, c.code)
+				return &idempotency.Response{Status: 201}, nil
+			})
+			if done := err == nil && rec.State == idempotency.Completed; done != c.completed || runs != c.runs || f.Written(c.code) != done {
+				t.Errorf("%s, %d times: got %+v, %v after %d runs, want completed %t after %d", c.code, c.fails, rec, err, runs, c.completed, c.runs)
+			}
+		}
+	})
+}
+
 func TestGORMInATxCannotCommitIt(t *testing.T) {
 	bothModes(t, func(t *testing.T, f *fixture) {
 		tx, _ := f.begin(key(1), nil)

@@ -54,6 +54,12 @@ func store() []sabotage {
 			caught: catch{"idempotency/postgres", "TestAReadOnlyServerStillReplays/cache_statement", "a single batch: got"},
 		},
 		{
+			name:   "a completion that met a migration is not run again",
+			breaks: "a charge that was made counts as unknown until recovery, because a schema changed in that moment",
+			edits:  []edit{{"postgres.Store.Complete", `if metMigration(err) {`, `if metMigration(err) && rec != nil {`}},
+			caught: catch{"idempotency/postgres", "TestACompletionThatMeetsAMigrationIsRunOnceMore/cache_statement", "want completed true after 2"},
+		},
+		{
 			name:   "RowsAffected ignored",
 			breaks: "T2 finds no record of its own and commits its payment, ledger and event all the same",
 			edits:  []edit{{"postgres.sqlComplete", `SELECT 1/((SELECT`, `SELECT 1*((SELECT`}},
