@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/payonce/payonce/bench/load"
+	"github.com/payonce/payonce/internal/sleep"
 	"github.com/payonce/payonce/test/procfs"
 )
 
@@ -35,7 +37,13 @@ func rounds(ctx context.Context, variants []*variant, o options, progress func(s
 		for i := range all {
 			f := all[(i+round)%len(all)]
 			progress(fmt.Sprintf("round %d of %d: %s", round+1, o.rounds, f.name))
-			t, disturbed, err := undisturbed(o, func(o options) (turn, error) { return f.turn(ctx, o) })
+			t, disturbed, err := undisturbed(o, func(o options) (turn, error) {
+				t, err := f.turn(ctx, o)
+				if _, ok := errors.AsType[*disturbedError](err); ok {
+					sleep.For(ctx, time.Second) // so long the service leaves Redis alone
+				}
+				return t, err
+			})
 			f.disturbed = append(f.disturbed, disturbed...)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)
