@@ -323,7 +323,7 @@ func TestAKeyInFlightIsGivenUpWhenItsRequestHasEnded(t *testing.T) {
 	for try := 0; try < 3 && applied == ""; try++ { // on a busy machine the request may arrive when the key is free already
 		key, own := uuid.NewString(), uuid.NewString()
 		release := s.prepare(t, key, heldKey)
-		waited := make(chan answer)
+		waited := make(chan answer, 1)
 		go func() { waited <- s.giveUp(t, key, own, "wait=9") }()
 		service.Until(t, "the request waits", func() bool {
 			return s.giveUp(t, key, own).status == http.StatusConflict

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,8 @@ func tiny(t *testing.T, programs string) options {
 
 // busy reports whether a busy machine may be the reason of an error.
 func busy(err error) bool {
-	return strings.Contains(err.Error(), "503") || strings.Contains(err.Error(), "were answered otherwise")
+	otherwise, ok := errors.AsType[*otherwiseError](err)
+	return strings.Contains(err.Error(), "503") || ok && otherwise.late()
 }
 
 // measured runs a benchmark and reads its report. What a busy machine does not get done in time fails a run, so it has three: requests

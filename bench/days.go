@@ -113,7 +113,7 @@ func (d *days) hour(ctx context.Context, n int, length time.Duration) error {
 				bad -= result.Wrong[201] // of an order that had been refused
 			}
 			if n := count(result.Wrong); float64(n) > tolerated*float64(used) || bad > 0 {
-				err = errors.Join(err, fmt.Errorf("of %s, %d of %d were answered otherwise than %d, by status: %v", name, n, used, l.Want, result.Wrong))
+				err = errors.Join(err, &otherwiseError{name, n, used, l.Want, result.Wrong})
 			}
 			now.latencies[name] = result.Latencies
 			d.sent[name] += used
@@ -132,6 +132,24 @@ func (d *days) hour(ctx context.Context, n int, length time.Duration) error {
 	now.held, err = d.look(ctx)
 	d.hours = append(d.hours, now)
 	return err
+}
+
+// otherwiseError says that requests of one kind got another answer than that kind gets.
+type otherwiseError struct {
+	kind    string
+	n, used int
+	want    int
+	got     map[int]int
+}
+
+func (e *otherwiseError) Error() string {
+	return fmt.Sprintf("of %s, %d of %d were answered otherwise than %d, by status: %v", e.kind, e.n, e.used, e.want, e.got)
+}
+
+// late reports whether the machine had no time while keys ended: a replay came when its key had expired, or a tombstone was archived,
+// or not yet made, when its copy came.
+func (e *otherwiseError) late() bool {
+	return e.kind == dayReplays && e.got[410] == e.n || e.kind == dayExpired && e.got[201] == e.n
 }
 
 // loads are the traffic of the n-th hour.

@@ -40,7 +40,7 @@ func rounds(ctx context.Context, variants []*variant, o options, progress func(s
 			t, disturbed, err := undisturbed(o, func(o options) (turn, error) {
 				t, err := f.turn(ctx, o)
 				if _, ok := errors.AsType[*disturbedError](err); ok {
-					sleep.For(ctx, time.Second) // so long the service leaves Redis alone
+					sleep.For(ctx, time.Second) // the service leaves Redis alone for as long
 				}
 				return t, err
 			})

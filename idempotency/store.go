@@ -45,8 +45,8 @@ type Transactions[T any] interface {
 // claim's id and fence, and returns ErrClaimLost otherwise.
 type Claims[T any] interface {
 	// Complete completes the record with the response that writes returns, together with the writes it queues; where the response
-	// names a resource, the record names that one from then on. It must
-	// not use the connections that new requests wait for: what has begun has to be able to end.
+	// names a resource, the record names that one from then on. It may run writes more than once, each time in a transaction of its
+	// own. It must not use the connections that new requests wait for: what has begun has to be able to end.
 	Complete(ctx context.Context, claim Claim, writes func(T) (*Response, error)) (*Record, error)
 	// Release deletes the record together with the deletes that undo queues, as if it had never been claimed.
 	Release(ctx context.Context, claim Claim, undo func(T)) error

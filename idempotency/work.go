@@ -83,7 +83,8 @@ type ReadsNothing interface{ ReadsNothing() }
 type Completer[T any] interface {
 	// Complete queues the writes that follow from what the operation learned, or, where the answer is not known, those of an
 	// unknown outcome. It returns the response. What it has to read first, under locks, costs one more round trip. It runs again
-	// after an unknown COMMIT that turned out to be rolled back, and queues the same writes then.
+	// after a transaction that was rolled back (a lost race, an unknown COMMIT that turned out to be none, a migration that it met),
+	// and queues the same writes then.
 	Complete(ctx context.Context, tx T, answer Answer) (*Response, error)
 }
 

@@ -182,7 +182,7 @@ func TestARequestedCheckIsMadeAtMostOncePerSecond(t *testing.T) {
 		return n
 	}
 	began := time.Now()
-	if first, second := check(), check(); first != 1 || second != 0 && time.Since(began) < time.Second {
+	if first, second := check(), check(); first != 1 || second > 1 || second == 1 && time.Since(began) < time.Second {
 		t.Errorf("checked %d and then %d times", first, second)
 	}
 }

@@ -34,7 +34,7 @@ func (o *operation) complete(ctx context.Context, tx *postgres.Tx, out Outcome, 
 	}
 	if found != nil {
 		o.discrepancies.Insert(tx, found)
-		o.alert(found)
+		tx.WhenCommitted(func() { o.alert(found) })
 	}
 	return response, nil
 }

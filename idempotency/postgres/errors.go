@@ -85,7 +85,7 @@ func refused(label string, err *pgconn.PgError) error {
 	case "55P03", "57014", "25P02": // lock_not_available, query_canceled, in_failed_sql_transaction
 		return fmt.Errorf("%s: %w: %w", label, idempotency.ErrUnavailable, err)
 	}
-	switch err.Code[:2] {
+	switch class(err) {
 	case "23": // integrity constraint violation, the triggers' check_violation included
 		return fmt.Errorf("%s: %w", label, &ConstraintError{constraintOf(err)})
 	case "08", "53", "57", "58": // connection, resources, operator intervention, system
@@ -95,19 +95,22 @@ func refused(label string, err *pgconn.PgError) error {
 }
 
 // metMigration reports whether a transaction was rolled back as one is while a migration commits: a statement that is under way
-// finds a name that is gone, or text in another language (class 42), or misses a row of the catalog (internal_error, "cache lookup
-// failed"). A statement that is wrong looks the same, so it is reason for one more run and not for many.
+// finds a name that is gone, or a function whose text is in another language by now (both class 42), or misses a row of the catalog
+// (internal_error, "cache lookup failed"). A statement that is wrong looks the same, so it is reason for one more run, not for many.
 func metMigration(err error) bool {
 	server, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (server.Code[:2] == "42" || server.Code == "XX000") &&
+	return ok && (class(server) == "42" || server.Code == "XX000") &&
 		!errors.Is(err, idempotency.ErrCommitUnknown) && !errors.Is(err, idempotency.ErrUnavailable)
 }
+
+// class is the first part of an SQLSTATE. What stands between may send an error without one.
+func class(err *pgconn.PgError) string { return err.Code[:min(2, len(err.Code))] }
 
 // takesNoWrites reports whether the server refused a write for a reason that is no reason to refuse a read: it is read-only, or has no
 // room.
 func takesNoWrites(err error) bool {
 	server, ok := errors.AsType[*pgconn.PgError](err)
-	return errors.Is(err, errReadOnly) || ok && server.Code[:2] == "53" && errors.Is(err, idempotency.ErrUnavailable)
+	return errors.Is(err, errReadOnly) || ok && class(server) == "53" && errors.Is(err, idempotency.ErrUnavailable)
 }
 
 // constraintOf names what refused; a column that must not be NULL has no constraint with a name.

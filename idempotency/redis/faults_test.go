@@ -109,8 +109,8 @@ func TestAFrozenRedisCostsARequest100msAtMostUntilTheBreakerOpens(t *testing.T) 
 	}
 	slices.Sort(lost)
 	waited := lost[len(lost)-breakerFailures:]
-	if shortest := waited[0]; shortest > usual.lookUp+usual.publish+50*time.Millisecond { // the last is the machine's: other tests run
-		t.Errorf("a request lost %v: %v", shortest, lost)
+	if middle := waited[len(waited)/2]; middle > usual.lookUp+usual.publish+50*time.Millisecond { // the last is the machine's: other tests run
+		t.Errorf("a request lost %v: %v", middle, lost)
 	}
 	if usually := lost[len(lost)/2]; usually > 10*time.Millisecond || b.log.Count("Redis is away") != 1 {
 		t.Errorf("requests wait for Redis behind an open breaker: %v; log:\n%s", lost, b.log.String())

@@ -9,7 +9,7 @@ import (
 	"github.com/payonce/payonce/provider"
 )
 
-// impatient is the client's deadline where a fault is meant to exceed it. Also a busy machine sends a request in it.
+// impatient is the client's deadline where a fault is meant to exceed it. Even a busy machine sends a request within it.
 const impatient = time.Second
 
 func TestEachFaultLeavesAtMostOneCharge(t *testing.T) {

@@ -42,7 +42,7 @@ const (
 	slack = 7 * time.Second
 	// settleLimit is how long payments may stay unresolved whose outcome the provider knows: they are looked up in pauses.
 	settleLimit = 90 * time.Second
-	// afterwards is how long clients go on when nothing fails any more.
+	// afterwards is how long clients go on, at least, when nothing fails any more: until each kind of operation has succeeded once.
 	afterwards = 3 * time.Second
 )
 
@@ -97,7 +97,9 @@ func (w *world) converge(ended time.Time, c *traffic, clients <-chan struct{}, g
 	for i, done := range []func() bool{
 		func() bool { keys, _ := w.open(ended); return keys == 0 },
 		func() bool {
-			c.closing.Store(time.Since(ended) > afterwards && len(w.withoutSuccess()) == 0)
+			if since := time.Since(ended); !c.closing.Load() && since > afterwards {
+				c.closing.Store(since > settleLimit/3 || len(w.withoutSuccess()) == 0)
+			}
 			select {
 			case <-clients:
 				return true
@@ -108,7 +110,7 @@ func (w *world) converge(ended time.Time, c *traffic, clients <-chan struct{}, g
 		w.moneySettled,
 		w.eventsDelivered,
 	} {
-		w.converges(done)
+		w.converges("after the last fault", done)
 		took[i] = time.Since(ended)
 	}
 	c.closing.Store(true)
@@ -120,8 +122,8 @@ func (w *world) converge(ended time.Time, c *traffic, clients <-chan struct{}, g
 // settle waits until everything is settled and told, without clients.
 func (w *world) settle() {
 	w.t.Helper()
-	w.converges(w.moneySettled)
-	w.converges(w.eventsDelivered)
+	w.converges("after all was asked again", w.moneySettled)
+	w.converges("after all was asked again", w.eventsDelivered)
 }
 
 func (w *world) moneySettled() bool {
@@ -132,10 +134,10 @@ func (w *world) moneySettled() bool {
 
 func (w *world) eventsDelivered() bool { w.heal(); return w.waiting() == 0 }
 
-func (w *world) converges(done func() bool) {
+func (w *world) converges(since string, done func() bool) {
 	w.t.Helper()
 	if !w.wait(settleLimit, done) {
-		w.t.Errorf("%s later not everything has converged:\n%s", settleLimit, strings.Join(w.left(), "\n"))
+		w.t.Errorf("%s not everything has converged within %s:\n%s", since, settleLimit, strings.Join(w.left(), "\n"))
 	}
 }
 

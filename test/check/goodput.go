@@ -9,6 +9,8 @@ import (
 const (
 	// returnLimit is how long after a fault's end service may take to return.
 	returnLimit = Time(5 * time.Second / time.Microsecond)
+	// lastSecond of a window is when clients must still ask, or its fault is not judged.
+	lastSecond = Time(time.Second / time.Microsecond)
 	// enoughAsked is how many requests must be sent, and none of them served, before a fault is judged.
 	enoughAsked = 5
 )
@@ -18,14 +20,14 @@ type window struct {
 	fault  Fault
 	until  Time          // later when a fault that stops everything came in between
 	asked  map[int]int64 // requests by status, however late it came
+	last   Time          // when the last of them was sent
 	served bool
 }
 
 // goodput follows whether clients are served again.
 type goodput struct {
-	windows   []*window // by the fault's end
-	longest   Time
-	lastAsked Time
+	windows []*window // by the fault's end
+	longest Time
 }
 
 func newGoodput(faults []Fault) goodput {
@@ -57,19 +59,19 @@ func (g *goodput) add(e *Event) {
 	if e.Key == "" || (!served && e.Status != 0 && e.Status < 500) {
 		return
 	}
-	g.lastAsked = max(g.lastAsked, e.Sent)
 	after, _ := slices.BinarySearchFunc(g.windows, e.Sent+1, func(w *window, at Time) int { return cmp.Compare(w.fault.Ended, at) })
 	for i := after - 1; i >= 0 && g.windows[i].fault.Ended >= e.Sent-g.longest; i-- {
 		w := g.windows[i]
 		if e.Sent <= w.until {
 			w.asked[e.Status]++
+			w.last = max(w.last, e.Sent)
 		}
 		w.served = w.served || (served && e.Answered <= w.until)
 	}
 }
 
-// judge leaves out a fault after which too little was asked: few requests, or none any more when the limit came. Clients whose last
-// answers were lost get replays and are done, and no new work could show that service is back.
+// judge leaves out a fault after which too little was asked: few requests, or none any more in the last second before the limit.
+// Clients whose last answers were lost get replays and are done, and no new work could show that service is back.
 func (g *goodput) judge(r *Report) {
 	r.Faults = int64(len(g.windows))
 	for _, w := range g.windows {
@@ -77,7 +79,7 @@ func (g *goodput) judge(r *Report) {
 		for _, n := range w.asked {
 			asked += n
 		}
-		if !w.served && (asked < enoughAsked || g.lastAsked < w.until) {
+		if !w.served && (asked < enoughAsked || w.last < w.until-lastSecond) {
 			continue
 		}
 		r.Judged++

@@ -92,7 +92,7 @@ type Report struct {
 	Cached      int64 // completed values in Redis
 	Unverified  int64 // values in Redis that are not signed by these secrets
 	Faults      int64
-	Judged      int64 // faults after whose end enough was asked
+	Judged      int64 // faults after whose end enough was asked, and for long enough
 	LogBytes    int64
 	Skipped     []string
 }

@@ -57,13 +57,14 @@ func TestGoodputIsJudgedWhereItCouldBe(t *testing.T) {
 		"served late, after an outage":       {[]Fault{{Ended: 10 * second}, outage}, 20 * second, 2, 0},
 		"served too late, after an outage":   {[]Fault{{Ended: 10 * second}, outage}, 22 * second, 2, 2},
 		"the clients were done before":       {[]Fault{{Ended: 20 * second}}, 14 * second, 0, 0},
-		"no request after the last fault":    {[]Fault{{Ended: 60 * second}}, 14 * second, 0, 0},
+		"no request after the last fault":    {[]Fault{{Ended: 70 * second}}, 14 * second, 0, 0},
 		"an outage that ended before counts": {[]Fault{{Ended: 10 * second, Stops: true}, {Ended: 11 * second}}, 16*second - 10, 2, 1},
 	} {
 		g := newGoodput(test.faults)
 		for at := 10 * second; at < 24*second; at += second / 4 {
 			g.add(asked(at, 503))
 		}
+		g.add(asked(60*second, 503)) // and one much later, which says nothing about them
 		g.add(asked(test.served, 201))
 		replay := asked(11*second, 201)
 		replay.Replayed = true

@@ -57,7 +57,7 @@ func (s snippet) run(t *testing.T, folder, url, apiKey, order string) (string, e
 // Each snippet pays one order while its first two answers are lost, and then once more, as a program does that was started again.
 func TestTheGuidesSnippetsPayOnceWhileAnswersAreLost(t *testing.T) {
 	t.Parallel()
-	w := open(t, map[string]string{"PROVIDER_TIMEOUT": "5s", "COMPLETION_BUDGET": "5s", "IDEMPOTENCY_LEASE": "15s"}) // some print the first answer
+	w := open(t, map[string]string{"PROVIDER_TIMEOUT": "5s", "COMPLETION_BUDGET": "5s", "IDEMPOTENCY_LEASE": "15s"}) // a 202 of a slow machine would be printed as the result
 	for _, s := range snippets() {
 		t.Run(s.language, func(t *testing.T) {
 			t.Parallel()

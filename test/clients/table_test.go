@@ -55,7 +55,8 @@ func TestTheTableOfOtherClientsIsWhatTheyDo(t *testing.T) {
 				t.Parallel()
 				got, want := measure(t, s, refusedFor, send), table[name][s]
 				closed := refusedFor
-				for try := 0; try < 2 && got != want; try++ { // a busy machine may have a bad moment, but not three
+				// A busy machine may have a bad moment, but not three. That a client repeats is one time enough.
+				for try := 0; try < 2 && got != want && (want != "no" || s == refused); try++ {
 					if want == "no" { // the client may have started when the port was open already
 						closed *= 4
 					}

@@ -33,7 +33,7 @@ func TestOneOfTheWaitingCopiesFinishesWhatAKilledProcessBegan(t *testing.T) {
 		t.Errorf("got the statuses %v, want 201 only", count)
 	}
 	if took := slowest(answers); took > 15*time.Second {
-		t.Errorf("the slowest: got an answer after %s, want it soon after the lease of five seconds", took)
+		t.Errorf("the slowest: got an answer after %s, want it within 15 s, soon after the lease of five", took)
 	}
 	if n := s.number("SELECT fence FROM idempotency_keys WHERE operation IS NOT NULL"); n != 2 {
 		t.Errorf("got fence %d, want 2: one takeover", n)

@@ -80,7 +80,7 @@ func TestARequestThatTheProviderRefusesSpendsNoKey(t *testing.T) {
 // What the provider never tries is canceled there when it is too old to be sent again, and only then is the order free.
 func TestAnIntentThatIsNeverTriedIsCanceledAndFreesItsOrder(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty("RESEND_MAX_AGE", "4s")})
+	s := open(t, service.Options{Env: hasty("RESEND_MAX_AGE", "10s")})
 	order := s.CreateOrder()
 	first := s.pay(order, "pm_sim_untried", "untried")
 	service.Wants(t, "the first key", first, http.StatusAccepted, "")

@@ -18,7 +18,7 @@ import (
 // request; then it listens no more, and ends what it has accepted.
 func TestASignalMakesTheServiceUnreadyBeforeItStopsServing(t *testing.T) {
 	t.Parallel()
-	const delay = 12 * time.Second // also a busy machine asks all that follows in it
+	const delay = 12 * time.Second // even a busy machine asks all that follows within it
 	s := open(t, service.Options{Env: map[string]string{
 		"SHUTDOWN_DELAY": delay.String(), "PROVIDER_TIMEOUT": "1m", "IDEMPOTENCY_LEASE": "2m",
 	}})

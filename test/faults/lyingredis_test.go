@@ -114,13 +114,13 @@ func TestF8ALyingRedisIsNotBelieved(t *testing.T) {
 				firsts[i] = client.Pay(orders[i], "pm_card_visa", "lie-"+name)
 				service.Wants(c.T, "payment", firsts[i], http.StatusCreated, "")
 			}
-			again := func(i int) { clients[i].Pay(orders[i], "pm_card_visa", "lie-"+name) }
+			replay := func(i int) { clients[i].Pay(orders[i], "pm_card_visa", "lie-"+name) }
 			counted := 0.0
 			for try := range 5 { // a Redis that is too slow to answer on a busy machine is passed by, and not read
 				if try > 0 {
-					publishAgain(c.T, admin, again)
+					publishAgain(c.T, admin, replay)
 				}
-				tamper(c.T, admin, lie, again)
+				tamper(c.T, admin, lie, replay)
 				bad := badValues(c.T, w.harmed)
 				for i, client := range clients {
 					again := client.At(w.harmed).Pay(orders[i], "pm_card_visa", "lie-"+name)

@@ -162,22 +162,27 @@ func TestF11OutOfConnections(t *testing.T) {
 	for range 2 {
 		holders = append(holders, w.hold(place{at: s3, name: "T1 has the key", hold: announced(idempotency.StepBegun)}, aPayment))
 	}
-	refused := func(c *cell, answers []service.Response) {
-		fastest := answers[0].Took
-		for _, resp := range answers {
-			service.Wants(c.T, "without a connection", resp, http.StatusServiceUnavailable, "unavailable")
-			fastest = min(fastest, resp.Took)
-			c.hit()
+	refused := func(c *cell, ask func() []service.Response) {
+		slowest := time.Hour
+		for try := 0; try < 3 && slowest > 3*time.Second; try++ { // one on a quiet machine; a busy one may have a bad moment, but not three
+			slowest = 0
+			for _, resp := range ask() {
+				service.Wants(c.T, "without a connection", resp, http.StatusServiceUnavailable, "unavailable")
+				slowest = max(slowest, resp.Took)
+				c.hit()
+			}
 		}
-		if fastest > 3*time.Second { // one on a quiet machine; a busy one may have a bad moment
-			c.Errorf("the fastest refusal took %s", fastest)
+		if slowest > 3*time.Second {
+			c.Errorf("the slowest refusal took %s", slowest)
 		}
 	}
 	in(t, "F11", s1, func(c *cell) {
-		refused(c, []service.Response{stranger.Get("/v1/orders"), stranger.Get("/v1/orders"), stranger.Get("/v1/orders")})
+		refused(c, func() []service.Response { return []service.Response{stranger.Get("/v1/orders")} })
 	})
 	in(t, "F11", s3, func(c *cell) {
-		refused(c, service.AtOnce(4, func(int) service.Response { return w.client.Post("/v1/orders", newKey(), service.OrderBody) }))
+		refused(c, func() []service.Response {
+			return service.AtOnce(4, func(int) service.Response { return w.client.Post("/v1/orders", newKey(), service.OrderBody) })
+		})
 	})
 	in(t, "F11", s7, func(c *cell) {
 		w.harmed.ReleaseStep(idempotency.StepCompleting)

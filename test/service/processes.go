@@ -31,6 +31,7 @@ func FreezeWithChildren(t testing.TB, pid int) (thaw func()) {
 	for _, child := range Children(t, pid) {
 		frozen = append(frozen, child)
 		_ = syscall.Kill(child, syscall.SIGSTOP)
+		Until(t, "its child is frozen", func() bool { return procfs.Stopped(child) })
 	}
 	return thaw
 }
