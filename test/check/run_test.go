@@ -44,9 +44,7 @@ func record(t *testing.T) *run {
 	if err := migrations.Up(t.Context(), databaseURL); err != nil {
 		t.Fatal(err)
 	}
-	s := service.Start(t, service.Options{DatabaseURL: databaseURL, RedisURL: redisURL, Env: map[string]string{
-		"PROVIDER_TIMEOUT": "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s", "RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "200ms",
-	}})
+	s := service.Start(t, service.Options{DatabaseURL: databaseURL, RedisURL: redisURL, Env: service.ShortLeases()})
 	r.db, r.redis = open(t, s.Options.DatabaseURL), redis.NewClient(optionsOf(t, redisURL))
 	t.Cleanup(func() { _ = r.redis.Close() })
 	var mu sync.Mutex

@@ -25,7 +25,7 @@ END $$`
 // acknowledged, however many statements and round trips it takes, and whether the client's request or a job finds the outcome.
 func TestEachOperationIsOnTheDiskBeforeItIsAcknowledged(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty("WEBHOOK_ALLOW_LOOPBACK", "on")})
+	s := open(t, service.Options{Env: service.ShortLeases("WEBHOOK_ALLOW_LOOPBACK", "on")})
 	if _, err := s.db.ExecContext(context.Background(), noteCommits); err != nil {
 		t.Fatal(err)
 	}

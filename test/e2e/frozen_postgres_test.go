@@ -13,7 +13,7 @@ import (
 func TestAPostgresThatHangsEndsInARefusalAlsoForReads(t *testing.T) {
 	t.Parallel()
 	pg := stores.PrivatePostgres(t)
-	s := open(t, service.Options{DatabaseURL: pg.URL(), Env: hasty()})
+	s := open(t, service.Options{DatabaseURL: pg.URL(), Env: service.ShortLeases()})
 	order := s.CreateOrder()
 	thaw := service.FreezeWithChildren(t, pg.Pid())
 	for _, path := range []string{"/v1/orders/" + order, "/readyz"} {

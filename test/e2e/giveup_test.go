@@ -12,7 +12,7 @@ import (
 // payment, once.
 func TestGivingUpAPaymentOutlivesItsReplicaAtAnyStep(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Build: service.Failpoints(), Env: hasty()})
+	s := open(t, service.Options{Build: service.Failpoints(), Env: service.ShortLeases()})
 	for _, step := range []idempotency.Step{
 		idempotency.StepEntered, idempotency.StepBegun, idempotency.StepClaimed, idempotency.StepCalling, idempotency.StepAnswered,
 		idempotency.StepCompleting, idempotency.StepCommitted, idempotency.StepPublished,
@@ -46,7 +46,7 @@ func TestGivingUpAPaymentOutlivesItsReplicaAtAnyStep(t *testing.T) {
 // The promise to undo a payment whose outcome is not known is kept by whichever process finds the outcome.
 func TestThePromiseToUndoAPaymentOutlivesItsReplica(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty()})
+	s := open(t, service.Options{Env: service.ShortLeases()})
 	open := s.pay(s.CreateOrder(), "pm_sim_timeout_charged", "given-up")
 	service.Wants(t, "the payment", open, http.StatusAccepted, "")
 	given := service.Insist(t, "it is given up", func() service.Response { return s.Post("/v1/idempotency-keys/given-up/cancel", "gives-up", "") })

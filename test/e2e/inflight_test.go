@@ -11,7 +11,7 @@ import (
 // the recovery loop, and all of them get its outcome.
 func TestOneOfTheWaitingCopiesFinishesWhatAKilledProcessBegan(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty("RECOVERY_INTERVAL", "5m", "MAX_WAIT", "20s")})
+	s := open(t, service.Options{Env: service.ShortLeases("RECOVERY_INTERVAL", "5m", "MAX_WAIT", "20s")})
 	other := s.At(s.service.Replica(nil))
 	order := s.CreateOrder()
 	s.provider().HoldAnswers()

@@ -38,7 +38,7 @@ func TestAForgottenKeyStillChargesOnce(t *testing.T) {
 // It wakes up while its successor is still asking the provider: the record is no longer its own, whatever it knows.
 func TestAFrozenProcessLeavesTheRecordToItsSuccessor(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty()})
+	s := open(t, service.Options{Env: service.ShortLeases()})
 	order := s.CreateOrder()
 	s.provider().HoldAnswers()
 	late := s.begin(order, "pm_card_visa", "superseded")

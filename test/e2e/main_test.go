@@ -30,19 +30,6 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// hasty are settings under which leases end soon enough to wait for them. The provider's three seconds are long beside
-// what a held call takes to be killed, also on a busy machine.
-func hasty(more ...string) map[string]string {
-	env := map[string]string{
-		"PROVIDER_TIMEOUT": "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s",
-		"RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "200ms",
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		env[more[i]] = more[i+1]
-	}
-	return env
-}
-
 // shop is one merchant at a service of its own, and everything that its clients were told.
 type shop struct {
 	*service.Client

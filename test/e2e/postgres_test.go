@@ -14,7 +14,7 @@ import (
 // to the provider: the money was taken once.
 func TestAPaymentWhoseRowsWereLostIsNotChargedAgain(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty()})
+	s := open(t, service.Options{Env: service.ShortLeases()})
 	order := s.CreateOrder()
 	first := s.pay(order, "pm_card_visa", "lost")
 	service.Wants(t, "the payment", first, http.StatusCreated, "")

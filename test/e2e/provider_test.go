@@ -17,7 +17,7 @@ func (s *shop) status(payment string) (status, reason string) {
 // A provider that answers 500 under a key for ever never charged; a person has to decide, and the service doesn't guess "failed".
 func TestAProviderThatKeepsFailingEndsInAReview(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty("RESEND_MAX_AGE", "2s")})
+	s := open(t, service.Options{Env: service.ShortLeases("RESEND_MAX_AGE", "2s")})
 	order := s.CreateOrder()
 	first := s.pay(order, "pm_sim_error_stored", "stored-error")
 	service.Wants(t, "the first answer", first, http.StatusAccepted, "")
@@ -37,7 +37,7 @@ func TestAProviderThatKeepsFailingEndsInAReview(t *testing.T) {
 
 func TestAProviderThatRefusesConnectionsLeavesNoTrace(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty()})
+	s := open(t, service.Options{Env: service.ShortLeases()})
 	order := s.CreateOrder()
 	s.provider().RefuseConnections()
 	for range 15 { // more than the breaker takes to open
@@ -68,7 +68,7 @@ func TestAProviderThatRefusesConnectionsLeavesNoTrace(t *testing.T) {
 
 func TestARequestThatTheProviderRefusesSpendsNoKey(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty()})
+	s := open(t, service.Options{Env: service.ShortLeases()})
 	order := s.CreateOrder()
 	service.Wants(t, "an unknown payment method", s.pay(order, "pm_nobody_knows", "refused"), http.StatusUnprocessableEntity, "provider-rejected")
 	resp := service.Insist(s.t, "the key is free", func() service.Response { return s.pay(order, "pm_card_visa", "refused") })
@@ -80,7 +80,7 @@ func TestARequestThatTheProviderRefusesSpendsNoKey(t *testing.T) {
 // What the provider never tries is canceled there when it is too old to be sent again, and only then is the order free.
 func TestAnIntentThatIsNeverTriedIsCanceledAndFreesItsOrder(t *testing.T) {
 	t.Parallel()
-	s := open(t, service.Options{Env: hasty("RESEND_MAX_AGE", "10s")})
+	s := open(t, service.Options{Env: service.ShortLeases("RESEND_MAX_AGE", "10s")})
 	order := s.CreateOrder()
 	first := s.pay(order, "pm_sim_untried", "untried")
 	service.Wants(t, "the first key", first, http.StatusAccepted, "")

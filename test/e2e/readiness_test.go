@@ -51,7 +51,7 @@ func within(moment *time.Time, from, to time.Time) bool {
 func TestReadinessTellsWhatIsDownAndSinceWhen(t *testing.T) {
 	t.Parallel()
 	pg, cache := stores.PrivatePostgres(t), stores.StartRealRedis(t)
-	s := open(t, service.Options{DatabaseURL: pg.URL(), RedisURL: cache.URL(), Env: hasty("SHUTDOWN_DELAY", "10m")})
+	s := open(t, service.Options{DatabaseURL: pg.URL(), RedisURL: cache.URL(), Env: service.ShortLeases("SHUTDOWN_DELAY", "10m")})
 	if got := s.readiness(http.StatusOK); got != (readiness{Status: "ready", Postgres: "up", Redis: "up"}) {
 		t.Fatalf("got %+v, want everything up", got)
 	}

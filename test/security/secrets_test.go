@@ -21,10 +21,7 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	pg := stores.PrivatePostgres(t)
 	database := pg.URL() + "&password=" + canary + "-database"
-	s := attack(t, service.Options{DatabaseURL: database, RedisURL: "redis://user:" + canary + "-redis@127.0.0.1:1/0", Env: map[string]string{
-		"PROVIDER_SECRET_KEY": "sk_test_" + canary + "_provider",
-		"PROVIDER_TIMEOUT":    "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s", "RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "100ms",
-	}})
+	s := attack(t, service.Options{DatabaseURL: database, RedisURL: "redis://user:" + canary + "-redis@127.0.0.1:1/0", Env: service.ShortLeases("PROVIDER_SECRET_KEY", "sk_test_"+canary+"_provider", "PROVIDER_SETTLE", "100ms")})
 	s.payments(t)
 	s.refusedRequests(t)
 	s.service.Simulator.RefuseConnections()

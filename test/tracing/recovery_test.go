@@ -11,10 +11,7 @@ import (
 
 // quick makes leases and checks short.
 func quick(c *collector) map[string]string {
-	return map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL, "PROVIDER_TIMEOUT": "3s", "COMPLETION_BUDGET": "2s", "IDEMPOTENCY_LEASE": "5s",
-		"RECOVERY_INTERVAL": "100ms", "PROVIDER_SETTLE": "100ms", "CLEANUP_INTERVAL": "100ms",
-	}
+	return service.ShortLeases("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL, "CLEANUP_INTERVAL", "100ms", "PROVIDER_SETTLE", "100ms")
 }
 
 // job waits for the exported round in which a span happened, and returns that span.
