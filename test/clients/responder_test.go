@@ -81,15 +81,11 @@ func respond(t *testing.T, s situation, closed time.Duration) *responder {
 // listen opens a port that no other program gets while it is closed.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	for try := 1; ; try++ {
-		listener, err := net.Listen("tcp", proxy.Address())
-		if err == nil {
-			return listener
-		}
-		if try == 50 {
-			t.Fatal(err)
-		}
+	listener, err := proxy.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return listener
 }
 
 func (r *responder) serve(listener net.Listener) {

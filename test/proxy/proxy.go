@@ -36,20 +36,27 @@ type Proxy struct {
 	counts   map[Kind]int64
 }
 
-// Address is a loopback address, drawn from below the ports from which connections are made: no other program gets it by chance while
-// nothing listens there. One in use is drawn now and then.
-func Address() string { return "127.0.0.1:" + strconv.Itoa(15000+rand.IntN(17000)) }
+// Listen opens a loopback port from below those from which connections are made: no other program gets it by chance while it is closed.
+func Listen(ctx context.Context) (net.Listener, error) {
+	for try := 1; ; try++ {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(15000+rand.IntN(17000)))
+		if err == nil || try == 50 {
+			return listener, err
+		}
+	}
+}
 
 // start listens on a loopback port. The end of ctx closes.
 func start(ctx context.Context, network, server string, speech func(*Proxy) speech) (*Proxy, error) {
 	p := &Proxy{speech: speech, network: network, server: server, links: map[*link]struct{}{}, counts: map[Kind]int64{}}
 	p.ctx, p.cancel = context.WithCancel(ctx)
-	for try := 1; p.listener == nil; try++ {
-		err := p.listen(Address())
-		if err != nil && try == 50 {
-			p.cancel()
-			return nil, fmt.Errorf("listen for the proxy: %w", err)
-		}
+	listener, err := Listen(p.ctx)
+	if err == nil {
+		err = p.serveFrom(listener)
+	}
+	if err != nil {
+		p.cancel()
+		return nil, fmt.Errorf("listen for the proxy: %w", err)
 	}
 	p.group.Go(func() {
 		<-p.ctx.Done()
@@ -59,12 +66,8 @@ func start(ctx context.Context, network, server string, speech func(*Proxy) spee
 	return p, nil
 }
 
-// listen opens the port and accepts until it is closed.
-func (p *Proxy) listen(address string) error {
-	listener, err := (&net.ListenConfig{}).Listen(p.ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
+// serveFrom serves what a listener accepts, until it is closed.
+func (p *Proxy) serveFrom(listener net.Listener) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx.Err() != nil { // closed meanwhile
@@ -124,7 +127,11 @@ func (p *Proxy) Accept() error {
 	if !refusing {
 		return nil
 	}
-	if err := p.listen(p.address); err != nil {
+	listener, err := (&net.ListenConfig{}).Listen(p.ctx, "tcp", p.address)
+	if err == nil {
+		err = p.serveFrom(listener)
+	}
+	if err != nil {
 		return fmt.Errorf("accept connections again: %w", err)
 	}
 	return nil
