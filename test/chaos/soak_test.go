@@ -98,7 +98,7 @@ func (w *world) converge(ended time.Time, c *traffic, clients <-chan struct{}, g
 		func() bool { keys, _ := w.open(ended); return keys == 0 },
 		func() bool {
 			if since := time.Since(ended); !c.closing.Load() && since > afterwards {
-				c.closing.Store(since > settleLimit/3 || len(w.withoutSuccess()) == 0)
+				c.closing.Store(since > settleLimit/3 || w.allSucceeded())
 			}
 			select {
 			case <-clients:
@@ -141,9 +141,15 @@ func (w *world) converges(since string, done func() bool) {
 	}
 }
 
-// withoutSuccess are the operations of which none has succeeded so far. In a short run the rare ones may need more time.
-func (w *world) withoutSuccess() (list []string) {
+// allSucceeded reports whether of each kind of operation one has succeeded. In a short run the rare ones may need more time.
+func (w *world) allSucceeded() bool {
+	w.t.Helper()
 	_, succeeded := w.operations()
+	return len(withoutSuccess(succeeded)) == 0
+}
+
+// withoutSuccess are the operations of which none has succeeded.
+func withoutSuccess(succeeded map[string]int) (list []string) {
 	for _, what := range []string{"authorize", "capture", "void", "refund", "key given up", "key spent", "order canceled"} {
 		if succeeded[what] == 0 {
 			list = append(list, what)
@@ -227,10 +233,10 @@ func (w *world) tell(p plan, report *check.Report, c *traffic, held *memory, len
 	for _, part := range grew {
 		w.t.Errorf("the memory of %s grew", part)
 	}
-	operations, _ := w.operations()
+	operations, succeeded := w.operations()
 	fmt.Fprintf(&b, "\n%s", table)
 	fmt.Fprintf(&b, "\n%s\n", strings.Join(operations, "\n"))
-	for _, what := range w.withoutSuccess() {
+	for _, what := range withoutSuccess(succeeded) {
 		w.t.Errorf("no %s ever succeeded", what)
 	}
 	fmt.Fprintf(&b, "\nbroken on the wire: ")
