@@ -71,7 +71,7 @@ func startChild(ctx context.Context, name, folder, program string, args, env []s
 func logFolder(otherwise string) string {
 	const memory = "/dev/shm"
 	if probe, err := os.CreateTemp(memory, "payonce-bench-*"); err == nil {
-		_ = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		_ = errors.Join(probe.Close(), os.Remove(probe.Name())) // an empty file in memory; what matters is that it could be made
 		return memory
 	}
 	return otherwise

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/payonce/payonce/internal/sleep"
 )
 
 // maxAgain is how often one turn may be measured again. A disturbance is short; what happens four times in a row is not one.
@@ -24,9 +28,9 @@ func (e *disturbedError) Error() string {
 	return fmt.Sprintf("too few of %d requests were served as %q; the server counted %s", e.requests, e.wanted, e.events)
 }
 
-// undisturbed measures a turn, and measures it again when it was disturbed, or when no request was answered in it. It also
-// returns the disturbances.
-func undisturbed(o options, measure func(options) (turn, error)) (turn, []*disturbedError, error) {
+// undisturbed measures a turn, and measures it again when it was disturbed, a second later, or when no request was answered in it.
+// It also returns the disturbances.
+func undisturbed(ctx context.Context, o options, measure func(options) (turn, error)) (turn, []*disturbedError, error) {
 	var disturbances []*disturbedError
 	longest := 20 * o.slice
 	for {
@@ -35,6 +39,7 @@ func undisturbed(o options, measure func(options) (turn, error)) (turn, []*distu
 		switch {
 		case ok && len(disturbances) < maxAgain:
 			disturbances = append(disturbances, disturbed)
+			sleep.For(ctx, time.Second) // the service leaves Redis alone for as long
 		case err != nil:
 			return turn{}, disturbances, err
 		case t.Requests() > 0:

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/payonce/payonce/bench/load"
@@ -28,24 +29,26 @@ func TestADisturbedTurnIsMeasuredAgainAndSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			turns, slices := 0, []time.Duration{}
-			got, disturbances, err := undisturbed(options{slice: time.Second}, func(o options) (turn, error) {
-				slices = append(slices, o.slice)
-				turns++
-				if err := c.turns[turns-1]; err != nil || turns <= c.empty {
-					return turn{}, err
+			synctest.Test(t, func(t *testing.T) { // a second before each further turn
+				turns, slices := 0, []time.Duration{}
+				got, disturbances, err := undisturbed(t.Context(), options{slice: time.Second}, func(o options) (turn, error) {
+					slices = append(slices, o.slice)
+					turns++
+					if err := c.turns[turns-1]; err != nil || turns <= c.empty {
+						return turn{}, err
+					}
+					return answered, nil
+				})
+				if !errors.Is(err, c.want) || len(disturbances) != c.disturbed || turns != len(c.turns) {
+					t.Errorf("got %v after %d turns with %d disturbances, want %v after %d with %d", err, turns, len(disturbances), c.want, len(c.turns), c.disturbed)
 				}
-				return answered, nil
+				if c.want == nil && got.Requests() != 1 {
+					t.Errorf("got %d requests, want those of the good turn", got.Requests())
+				}
+				if want := time.Second << c.empty; slices[len(slices)-1] != want {
+					t.Errorf("the last slice was %v, want %v", slices[len(slices)-1], want)
+				}
 			})
-			if !errors.Is(err, c.want) || len(disturbances) != c.disturbed || turns != len(c.turns) {
-				t.Errorf("got %v after %d turns with %d disturbances, want %v after %d with %d", err, turns, len(disturbances), c.want, len(c.turns), c.disturbed)
-			}
-			if c.want == nil && got.Requests() != 1 {
-				t.Errorf("got %d requests, want those of the good turn", got.Requests())
-			}
-			if want := time.Second << c.empty; slices[len(slices)-1] != want {
-				t.Errorf("the last slice was %v, want %v", slices[len(slices)-1], want)
-			}
 		})
 	}
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/payonce/payonce/bench/load"
-	"github.com/payonce/payonce/internal/sleep"
 	"github.com/payonce/payonce/test/procfs"
 )
 
@@ -37,13 +35,7 @@ func rounds(ctx context.Context, variants []*variant, o options, progress func(s
 		for i := range all {
 			f := all[(i+round)%len(all)]
 			progress(fmt.Sprintf("round %d of %d: %s", round+1, o.rounds, f.name))
-			t, disturbed, err := undisturbed(o, func(o options) (turn, error) {
-				t, err := f.turn(ctx, o)
-				if _, ok := errors.AsType[*disturbedError](err); ok {
-					sleep.For(ctx, time.Second) // the service leaves Redis alone for as long
-				}
-				return t, err
-			})
+			t, disturbed, err := undisturbed(ctx, o, func(o options) (turn, error) { return f.turn(ctx, o) })
 			f.disturbed = append(f.disturbed, disturbed...)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)
