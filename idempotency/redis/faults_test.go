@@ -166,6 +166,18 @@ func TestTheMarkerScriptWorksInARealRedis(t *testing.T) {
 }
 
 func TestAFullQueueDropsAtOnce(t *testing.T) {
+	took := publishToFrozen(t)
+	for try := 0; try < 2 && took > time.Second; try++ { // a busy machine may have a bad moment, but not three
+		took = publishToFrozen(t)
+	}
+	if took > time.Second {
+		t.Errorf("publishing to a frozen Redis took %v", took)
+	}
+}
+
+// publishToFrozen returns how long more publications take than can wait, and checks the rest.
+func publishToFrozen(t *testing.T) (took time.Duration) {
+	t.Helper()
 	server := stores.StartRealRedis(t)
 	b := newBenchWith(t, server.URL(), off(), usual)
 	b.passes("before")
@@ -176,13 +188,12 @@ func TestAFullQueueDropsAtOnce(t *testing.T) {
 		group.Go(func() { b.Publish(context.Background(), testRecord()) })
 	}
 	group.Wait()
-	if took := time.Since(began); took > 2*time.Second { // a tenth of it on a quiet machine
-		t.Errorf("publishing to a frozen Redis took %v", took)
-	}
+	took = time.Since(began)
 	if b.counts.of(OutcomeDropped) == 0 || b.counts.of(OutcomeLate) == 0 {
 		t.Errorf("counted %v", b.counts.seen)
 	}
 	server.Thaw()
+	return took
 }
 
 func TestManyPublicationsShareRoundTrips(t *testing.T) {

@@ -117,6 +117,19 @@ func TestALookUpFailsAlone(t *testing.T) {
 
 // F3: those that wait behind a batch that hangs wait no longer than it does, set no marker later, and count as what they are.
 func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
+	limit := 8 * usual.lookUp
+	took := waitForFrozen(t)
+	for try := 0; try < 2 && took > limit; try++ { // a busy machine may have a bad moment, but not three
+		took = waitForFrozen(t)
+	}
+	if took > limit {
+		t.Errorf("they waited %v", took)
+	}
+}
+
+// waitForFrozen returns how long many look-ups wait in all, and checks the rest.
+func waitForFrozen(t *testing.T) (took time.Duration) {
+	t.Helper()
 	server := stores.StartRealRedis(t)
 	b := newBenchWith(t, server.URL(), off(), usual)
 	b.passes("before")
@@ -129,9 +142,7 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 		group.Go(func() { unsent[i] = !owned(b.LookupAndMark(context.Background(), numbered(i))) })
 	}
 	group.Wait()
-	if took := time.Since(began); took > 13*usual.lookUp { // one batch behind the other, 14; on a quiet machine, 2
-		t.Errorf("they waited %v", took)
-	}
+	took = time.Since(began)
 	if !b.breaker.open() {
 		t.Error("the breaker is closed")
 	}
@@ -150,6 +161,7 @@ func TestAFrozenRedisIsLeftAloneByAllThatWait(t *testing.T) {
 	if dropped < many-2*batches.Size {
 		t.Errorf("%d of %d were given up", dropped, many)
 	}
+	return took
 }
 
 // When a request goes on without its look-up, that must not be sent later: its marker would stay for a second.
